@@ -1,0 +1,3 @@
+module samvirke.dev/deploy
+
+go 1.26

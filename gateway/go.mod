@@ -1,0 +1,3 @@
+module samvirke.dev/gateway
+
+go 1.26
