@@ -34,8 +34,10 @@ const (
 type ProtectionLevel int32
 
 const (
-	// Not protected.
+	// Not stated: not asked for, or not for this caller to know.
 	ProtectionLevel_PROTECTION_LEVEL_UNSPECIFIED ProtectionLevel = 0
+	// Not protected.
+	ProtectionLevel_PROTECTION_LEVEL_NONE ProtectionLevel = 6
 	// Swedish sekretessmarkering: a careful secrecy test is needed each time.
 	ProtectionLevel_PROTECTION_LEVEL_SE_SECRECY_MARK ProtectionLevel = 1
 	// Swedish skyddad folkbokföring: protected registration.
@@ -52,6 +54,7 @@ const (
 var (
 	ProtectionLevel_name = map[int32]string{
 		0: "PROTECTION_LEVEL_UNSPECIFIED",
+		6: "PROTECTION_LEVEL_NONE",
 		1: "PROTECTION_LEVEL_SE_SECRECY_MARK",
 		2: "PROTECTION_LEVEL_SE_PROTECTED_REGISTRATION",
 		3: "PROTECTION_LEVEL_DK_NAME_ADDRESS",
@@ -60,6 +63,7 @@ var (
 	}
 	ProtectionLevel_value = map[string]int32{
 		"PROTECTION_LEVEL_UNSPECIFIED":               0,
+		"PROTECTION_LEVEL_NONE":                      6,
 		"PROTECTION_LEVEL_SE_SECRECY_MARK":           1,
 		"PROTECTION_LEVEL_SE_PROTECTED_REGISTRATION": 2,
 		"PROTECTION_LEVEL_DK_NAME_ADDRESS":           3,
@@ -676,7 +680,7 @@ func (x *GetProtectionStatusRequest) GetHandle() string {
 // How the person is protected.
 type GetProtectionStatusResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The level; unspecified when not protected.
+	// The level.
 	Level ProtectionLevel `protobuf:"varint,1,opt,name=level,proto3,enum=samvirke.identity.v1.ProtectionLevel" json:"level,omitempty"`
 	// When the register gave it.
 	RegisterTime  *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=register_time,json=registerTime,proto3" json:"register_time,omitempty"`
@@ -851,7 +855,9 @@ func (x *BatchItem) GetBirthDate() *v1.Date {
 type BatchVerifyResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// One result for each item, in the same order.
-	Results       []*BatchResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	Results []*BatchResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	// Event id of the audit records of this batch, one record an item (unary calls carry it in a trailer).
+	EventId       string `protobuf:"bytes,2,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -891,6 +897,13 @@ func (x *BatchVerifyResponse) GetResults() []*BatchResult {
 		return x.Results
 	}
 	return nil
+}
+
+func (x *BatchVerifyResponse) GetEventId() string {
+	if x != nil {
+		return x.EventId
+	}
+	return ""
 }
 
 // The answer to one item.
@@ -1007,14 +1020,16 @@ const file_samvirke_identity_v1_identity_proto_rawDesc = "" +
 	"\tfull_name\x18\x02 \x01(\tB\x17\xbaH\x05r\x03\x18\xc8\x01\x8a\xe2\x18\v\b\x05\x12\apd:NameR\bfullName\x12M\n" +
 	"\n" +
 	"birth_date\x18\x03 \x01(\v2\x18.samvirke.common.v1.DateB\x14\x8a\xe2\x18\x10\b\x05\x12\fpd:BirthDateR\tbirthDate:l\xbaHi\x1ag\n" +
-	"\x10verify.something\x12%full_name or birth_date must be given\x1a,this.full_name != '' || has(this.birth_date)\"i\n" +
+	"\x10verify.something\x12%full_name or birth_date must be given\x1a,this.full_name != '' || has(this.birth_date)\"\x8c\x01\n" +
 	"\x13BatchVerifyResponse\x12R\n" +
-	"\aresults\x18\x01 \x03(\v2!.samvirke.identity.v1.BatchResultB\x15\x8a\xe2\x18\x11\b\x05\x12\rpd:OfficialIDR\aresults\"\x99\x01\n" +
+	"\aresults\x18\x01 \x03(\v2!.samvirke.identity.v1.BatchResultB\x15\x8a\xe2\x18\x11\b\x05\x12\rpd:OfficialIDR\aresults\x12!\n" +
+	"\bevent_id\x18\x02 \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\aeventId\"\x99\x01\n" +
 	"\vBatchResult\x12N\n" +
 	"\averdict\x18\x01 \x01(\x0e2\x1d.samvirke.identity.v1.VerdictB\x15\x8a\xe2\x18\x11\b\x05\x12\rpd:OfficialIDR\averdict\x12:\n" +
-	"\x06reason\x18\x02 \x01(\x0e2\x1a.samvirke.common.v1.ReasonB\x06\x8a\xe2\x18\x02\b\x02R\x06reason*\xee\x01\n" +
+	"\x06reason\x18\x02 \x01(\x0e2\x1a.samvirke.common.v1.ReasonB\x06\x8a\xe2\x18\x02\b\x02R\x06reason*\x89\x02\n" +
 	"\x0fProtectionLevel\x12 \n" +
-	"\x1cPROTECTION_LEVEL_UNSPECIFIED\x10\x00\x12$\n" +
+	"\x1cPROTECTION_LEVEL_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15PROTECTION_LEVEL_NONE\x10\x06\x12$\n" +
 	" PROTECTION_LEVEL_SE_SECRECY_MARK\x10\x01\x12.\n" +
 	"*PROTECTION_LEVEL_SE_PROTECTED_REGISTRATION\x10\x02\x12$\n" +
 	" PROTECTION_LEVEL_DK_NAME_ADDRESS\x10\x03\x12\x1f\n" +
