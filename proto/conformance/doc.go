@@ -1,0 +1,2 @@
+// Package conformance holds the tests that every schema of Samvirke must pass.
+package conformance

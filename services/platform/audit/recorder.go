@@ -1,0 +1,158 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	auditv1 "samvirke.dev/proto/gen/go/samvirke/audit/v1"
+
+	"samvirke.dev/services/platform/clock"
+	"samvirke.dev/services/platform/keys"
+	"samvirke.dev/services/platform/sqlkit"
+)
+
+// ErrUnavailable means that a record could not be made durable; the call must fail and disclose nothing (SEC-07).
+var ErrUnavailable = errors.New("audit record could not be written")
+
+// Config is what a recorder needs.
+type Config struct {
+	DB       *sqlkit.DB
+	Clock    clock.Clock
+	Writer   *auditv1.Writer
+	Seal     *keys.AEAD // encrypts records at rest
+	Subjects *keys.PRF  // pseudonyms that only audit uses (domain C.6)
+	Digests  *keys.PRF  // keyed digests of requests and responses
+}
+
+// Recorder closes entries durably.
+type Recorder struct {
+	db       *sqlkit.DB
+	clock    clock.Clock
+	writer   *auditv1.Writer
+	seal     *keys.AEAD
+	subjects *keys.PRF
+	digests  *keys.PRF
+	batch    *sqlkit.Batcher[[]row]
+}
+
+// row is a sealed record as it is stored.
+type row struct {
+	event  string
+	item   int
+	at     int64 // UTC microseconds
+	sealed []byte
+}
+
+type digests struct{ request, response []byte }
+
+// flushLimit bounds one group commit, so that a stuck database becomes an answer and not a hang.
+const flushLimit = 5 * time.Second
+
+// NewRecorder starts a recorder; Close drains it.
+func NewRecorder(ctx context.Context, cfg Config) *Recorder {
+	r := &Recorder{
+		db: cfg.DB, clock: cfg.Clock, writer: cfg.Writer, seal: cfg.Seal, subjects: cfg.Subjects, digests: cfg.Digests,
+	}
+	r.batch = sqlkit.NewBatcher(ctx, sqlkit.BatchConfig{MaxBatch: 256, MaxQueue: 4096}, r.flush)
+	return r
+}
+
+// Close writes what is queued and stops.
+func (r *Recorder) Close(ctx context.Context) error { return r.batch.Close(ctx) }
+
+// CloseRead makes the entry durable by group commit. It does not give up when the caller goes away: the record of what was
+// done matters more than the answer.
+func (r *Recorder) CloseRead(ctx context.Context, e *Entry) error {
+	rows, err := r.rows(e)
+	if err != nil {
+		return err
+	}
+	if err := r.batch.Add(context.WithoutCancel(ctx), rows); err != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	e.done = true
+	return nil
+}
+
+// CloseChange writes the entry in the transaction that ctx carries, so that the change and its record stand or fall together.
+// The entry counts as written only when MarkWritten follows the commit.
+func (r *Recorder) CloseChange(ctx context.Context, e *Entry) error {
+	rows, err := r.rows(e)
+	if err != nil {
+		return err
+	}
+	if err := insert(ctx, r.db, rows); err != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return nil
+}
+
+// MarkWritten says that the transaction holding the entry was committed.
+func (e *Entry) MarkWritten() { e.done = true }
+
+func (r *Recorder) rows(e *Entry) ([]row, error) {
+	d, err := r.digest(e)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	ended := r.clock.Now()
+	subjects := e.subjects()
+	rows := make([]row, len(subjects))
+	for i, about := range subjects {
+		number := 0
+		if len(e.items) > 0 {
+			number = i + 1
+		}
+		if rows[i], err = r.sealed(e, about, number, ended, d); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+		}
+	}
+	return rows, nil
+}
+
+func (r *Recorder) sealed(e *Entry, about subject, number int, ended time.Time, d digests) (row, error) {
+	rec, err := r.record(e, about, number, ended, d)
+	if err != nil {
+		return row{}, err
+	}
+	plain, err := proto.Marshal(rec)
+	if err != nil {
+		return row{}, err
+	}
+	sealed, err := r.seal.Encrypt(plain, []byte(e.EventID))
+	if err != nil {
+		return row{}, err
+	}
+	return row{event: e.EventID, item: number, at: ended.UnixMicro(), sealed: sealed}, nil
+}
+
+// digest binds the record to the bodies without holding anything of them. The digest is over the deterministic encoding.
+func (r *Recorder) digest(e *Entry) (digests, error) {
+	var d digests
+	var err error
+	if e.Request != nil {
+		if d.request, err = r.digestOf(e.Request); err != nil {
+			return d, err
+		}
+	}
+	if e.Response != nil {
+		d.response, err = r.digestOf(e.Response)
+	}
+	return d, err
+}
+
+func (r *Recorder) digestOf(m proto.Message) ([]byte, error) {
+	body, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	d, err := r.digests.Digest(body)
+	if err != nil {
+		return nil, err
+	}
+	return d.Bytes(), nil
+}

@@ -1,0 +1,143 @@
+// Package chassis is what every service of Samvirke stands on: it builds telemetry, Vault client, certificates, database, keys,
+// audit and the server from one configuration, in order, and undoes it all if a step fails.
+package chassis
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"samvirke.dev/certs/workload"
+	"samvirke.dev/services/platform/sqlkit"
+)
+
+// Environments. Outside production only synthetic and published test persons are accepted (SEC-09).
+const (
+	Production = "production"
+	Test       = "test"
+)
+
+// Config is the part of a service's configuration that all services share.
+type Config struct {
+	Environment string        `yaml:"environment" class:"public" doc:"production or test; no default, because it decides whose numbers are accepted"`
+	Instance    string        `yaml:"instance" class:"public" doc:"name of this instance in audit records and traces; the host name when empty"`
+	TrustDomain string        `yaml:"trust_domain" class:"public" doc:"SPIFFE trust domain of our own services"`
+	Listen      string        `yaml:"listen" class:"public" doc:"address and port of the gRPC listener; port 0 takes a free one"`
+	Reflection  bool          `yaml:"reflection" class:"public" doc:"let verified callers read the schemas from the server"`
+	Database    sqlkit.Config `yaml:"database" class:"public" doc:"the service's own database"`
+	Vault       Vault         `yaml:"vault" class:"public" doc:"the key holder"`
+	PKI         PKI           `yaml:"pki" class:"public" doc:"where our certificates come from"`
+	Transit     Transit       `yaml:"transit" class:"public" doc:"where our keys are wrapped"`
+	Keys        Keys          `yaml:"keys" class:"public" doc:"how long unwrapped keys are used"`
+	Agreements  Agreements    `yaml:"agreements" class:"public" doc:"what organisations may ask for"`
+	Accept      Accept        `yaml:"accept" class:"public" doc:"whose certificates are accepted"`
+	Telemetry   Telemetry     `yaml:"telemetry" class:"public" doc:"logs, traces and metrics"`
+	Debug       Debug         `yaml:"debug" class:"public" doc:"for developers"`
+}
+
+// Vault says where Vault is and how to log in.
+type Vault struct {
+	Address      string `yaml:"address" class:"internal" doc:"https URL"`
+	CAFile       string `yaml:"ca_file" class:"internal" doc:"PEM file with the anchors of Vault's own certificate"`
+	RoleIDFile   string `yaml:"role_id_file" class:"internal" doc:"file with the AppRole's role id"`
+	SecretIDFile string `yaml:"secret_id_file" class:"internal" doc:"file with the AppRole's secret id"`
+	Namespace    string `yaml:"namespace" class:"internal" doc:"namespace of Vault Enterprise; empty for none"`
+}
+
+// PKI says which mounts of Vault issue and which are trusted.
+type PKI struct {
+	Mount       string        `yaml:"mount" class:"public" doc:"mount that signs our leaf"`
+	Role        string        `yaml:"role" class:"public" doc:"role that signs our leaf; the service's name when empty"`
+	TTL         time.Duration `yaml:"ttl" class:"public" doc:"life of our leaf; renewed at two thirds"`
+	TrustMounts []string      `yaml:"trust_mounts" class:"public" doc:"mounts whose leaves may call, with their revocation lists"`
+	Refresh     time.Duration `yaml:"refresh" class:"public" doc:"how often anchors and revocation lists are fetched"`
+	Grace       time.Duration `yaml:"grace" class:"public" doc:"how long a revocation list is believed after its time while Vault is away"`
+}
+
+// Transit says where keys are wrapped.
+type Transit struct {
+	Mount string `yaml:"mount" class:"public" doc:"mount of the transit engine"`
+}
+
+// Keys says how long unwrapped keys live.
+type Keys struct {
+	MaxAge       time.Duration `yaml:"max_age" class:"public" doc:"without Vault for so long everything that needs a key is refused"`
+	RefreshEvery time.Duration `yaml:"refresh_every" class:"public" doc:"how often keys are unwrapped anew"`
+}
+
+// Agreements says where the agreements lie.
+type Agreements struct {
+	Dir    string        `yaml:"dir" class:"internal" doc:"folder of YAML files, one agreement each"`
+	Reload time.Duration `yaml:"reload" class:"public" doc:"how often the files are looked at"`
+}
+
+// Accept says whose certificates are accepted.
+type Accept struct {
+	TrustDomains []string `yaml:"trust_domains" class:"public" doc:"SPIFFE trust domains of callers; our own when empty"`
+}
+
+// Telemetry says where logs, traces and metrics go.
+type Telemetry struct {
+	Endpoint    string  `yaml:"endpoint" class:"internal" doc:"OTLP over gRPC, https or loopback http; empty exports nothing"`
+	CAFile      string  `yaml:"ca_file" class:"internal" doc:"PEM file with the endpoint's anchors"`
+	SampleRatio float64 `yaml:"sample_ratio" class:"public" doc:"share of traces whose spans are exported, 0 to 1; audit is never sampled"`
+	LogLevel    string  `yaml:"log_level" class:"public" doc:"debug, info, warn or error"`
+}
+
+// Debug is for developers.
+type Debug struct {
+	PprofFile string `yaml:"pprof_file" class:"internal" doc:"write a CPU profile of the whole run to this file"`
+}
+
+// DefaultConfig returns the defaults.
+func DefaultConfig() Config {
+	return Config{
+		Database:   sqlkit.DefaultConfig(""),
+		PKI:        PKI{Mount: "pki-svc", TTL: 12 * time.Hour, TrustMounts: []string{"pki-org"}, Refresh: time.Minute, Grace: 6 * time.Hour},
+		Transit:    Transit{Mount: "transit"},
+		Keys:       Keys{MaxAge: time.Hour, RefreshEvery: 5 * time.Minute},
+		Agreements: Agreements{Reload: 2 * time.Second},
+		Telemetry:  Telemetry{SampleRatio: 1, LogLevel: "info"},
+	}
+}
+
+// Validate reports every problem of the shared keys at once; the sections that have a Validate of their own are asked apart.
+func (c Config) Validate() error {
+	var problems []error
+	want := func(ok bool, format string, args ...any) {
+		if !ok {
+			problems = append(problems, fmt.Errorf(format, args...))
+		}
+	}
+	want(c.Environment == Production || c.Environment == Test, "environment: want %s or %s", Production, Test)
+	_, err := workload.Service(c.TrustDomain, "probe")
+	want(err == nil, "trust_domain: want a SPIFFE trust domain")
+	_, _, err = net.SplitHostPort(c.Listen)
+	want(err == nil, "listen: want address:port")
+	want(c.Vault.Address != "", "vault.address: want an https URL")
+	want(c.Vault.RoleIDFile != "" && c.Vault.SecretIDFile != "", "vault.role_id_file, vault.secret_id_file: want the files of an AppRole")
+	want(c.Agreements.Dir != "", "agreements.dir: want a folder; without agreements nothing is allowed")
+	want(c.Agreements.Reload >= 10*time.Millisecond, "agreements.reload: want at least 10ms")
+	want(c.Keys.MaxAge > c.Keys.RefreshEvery && c.Keys.RefreshEvery > 0, "keys.max_age: want more than keys.refresh_every, which must be above 0")
+	want(c.Telemetry.SampleRatio >= 0 && c.Telemetry.SampleRatio <= 1, "telemetry.sample_ratio: want 0 to 1")
+	want(c.PKI.TTL >= time.Second, "pki.ttl: want at least 1s")
+	return errors.Join(problems...)
+}
+
+// instance returns the configured name or the host's.
+func (c Config) instance() (string, error) {
+	if c.Instance != "" {
+		return c.Instance, nil
+	}
+	return os.Hostname()
+}
+
+// trustDomains returns those accepted.
+func (c Config) trustDomains() []string {
+	if len(c.Accept.TrustDomains) > 0 {
+		return c.Accept.TrustDomains
+	}
+	return []string{c.TrustDomain}
+}

@@ -1,0 +1,228 @@
+package rpc
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"buf.build/go/protovalidate"
+	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/noop"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/reflection"
+	"google.golang.org/protobuf/proto"
+
+	commonv1 "samvirke.dev/proto/gen/go/samvirke/common/v1"
+	"samvirke.dev/services/platform/audit"
+	"samvirke.dev/services/platform/authz"
+	"samvirke.dev/services/platform/clock"
+	"samvirke.dev/services/platform/errs"
+	"samvirke.dev/services/platform/idem"
+	"samvirke.dev/services/platform/keys"
+	"samvirke.dev/services/platform/quota"
+	"samvirke.dev/services/platform/sqlkit"
+)
+
+// EventIDTrailer carries the id of the call's audit record.
+const EventIDTrailer = "samvirke-event-id"
+
+// Config holds the limits of a server.
+type Config struct {
+	DefaultTimeout time.Duration // for callers without a deadline
+	MaxMessage     int           // bytes of a request
+	MaxStreams     uint32        // calls under way on one connection
+	MaxAge         time.Duration // of a connection: bounds how long a revoked certificate goes on
+	Reflection     bool
+}
+
+// DefaultConfig returns the limits that suit a service between organisations.
+func DefaultConfig() Config {
+	return Config{DefaultTimeout: 10 * time.Second, MaxMessage: 256 << 10, MaxStreams: 256, MaxAge: 30 * time.Minute}
+}
+
+// Deps is what a server is made of; everything is needed.
+type Deps struct {
+	TLS            *tls.Config
+	Log            *slog.Logger
+	Clock          clock.Clock
+	DB             *sqlkit.DB
+	Recorder       *audit.Recorder
+	Seal           *keys.AEAD // encrypts answers kept for idempotency
+	TracerProvider trace.TracerProvider
+	MeterProvider  metric.MeterProvider
+	Propagator     propagation.TextMapPropagator
+}
+
+// Server is a gRPC server whose calls all pass the chain.
+type Server struct {
+	cfg         Config
+	log         *slog.Logger
+	clock       clock.Clock
+	db          *sqlkit.DB
+	recorder    *audit.Recorder
+	seal        *keys.AEAD
+	idem        *idem.Store
+	quotas      *quota.Limiter
+	validator   protovalidate.Validator
+	instruments *instruments
+	methods     authz.Methods
+	agreements  func() authz.Agreements
+	grpc        *grpc.Server
+	health      *health.Server
+	unary       handler // all steps
+	stream      handler // steps once a stream
+	message     handler // steps once a message of a stream
+}
+
+// New builds the server without services. Register adds them, Use puts the agreements in force; Serve refuses to begin without.
+func New(cfg Config, d Deps) (*Server, error) {
+	if d.TLS == nil || d.TLS.ClientAuth != tls.RequireAndVerifyClientCert {
+		return nil, errors.New("rpc: mutual TLS is not configured")
+	}
+	validator, err := protovalidate.New()
+	if err != nil {
+		return nil, fmt.Errorf("rpc: %w", err)
+	}
+	i, err := newInstruments(d.MeterProvider.Meter("samvirke.dev/services/platform/rpc"))
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		cfg: cfg, log: d.Log, clock: d.Clock, db: d.DB, recorder: d.Recorder, seal: d.Seal, validator: validator, instruments: i,
+		idem: idem.NewStore(d.DB, d.Clock, 0), quotas: quota.New(d.DB, d.Clock), health: health.NewServer(),
+	}
+	s.grpc = grpc.NewServer(s.options(d)...)
+	healthpb.RegisterHealthServer(s.grpc, s.health)
+	s.health.SetServingStatus("", healthpb.HealthCheckResponse_NOT_SERVING)
+	s.unary = compose(s.steps(), invoke, perCall, perMessage)
+	s.message = compose(s.steps(), invoke, perMessage)
+	s.stream = compose(s.steps(), invoke, perCall)
+	return s, nil
+}
+
+func (s *Server) options(d Deps) []grpc.ServerOption {
+	return []grpc.ServerOption{
+		grpc.Creds(newTransport(d.TLS, s.log, s.instruments)),
+		grpc.StatsHandler(otelgrpc.NewServerHandler(
+			otelgrpc.WithTracerProvider(d.TracerProvider), otelgrpc.WithPropagators(d.Propagator),
+			otelgrpc.WithMeterProvider(noop.NewMeterProvider()), // metrics come from the chain, which knows the final code
+			otelgrpc.WithFilter(traced),
+		)),
+		grpc.StatsHandler(&missed{s}),
+		grpc.UnaryInterceptor(s.interceptUnary),
+		grpc.StreamInterceptor(s.interceptStream),
+		grpc.UnknownServiceHandler(func(any, grpc.ServerStream) error { return errs.New(commonv1.Reason_REASON_UNIMPLEMENTED) }),
+		grpc.ForceServerCodecV2(newCodec(s.cfg.MaxMessage)),
+		grpc.MaxRecvMsgSize(4 * s.cfg.MaxMessage), // between the two limits the chain refuses, with a record and a reason
+		grpc.MaxConcurrentStreams(s.cfg.MaxStreams),
+		grpc.ConnectionTimeout(10 * time.Second),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 20 * time.Second, PermitWithoutStream: true}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			MaxConnectionAge: s.cfg.MaxAge, MaxConnectionAgeGrace: time.Minute, Time: time.Minute, Timeout: 20 * time.Second,
+		}),
+	}
+}
+
+// Registrar takes services; *Server hides the rest of grpc.Server, so that nothing gets around the chain.
+func (s *Server) Registrar() grpc.ServiceRegistrar { return s.grpc }
+
+// Cover checks that every exposed RPC has a rule, and returns the rules. Call it when all services are registered; an error
+// must stop the boot.
+func (s *Server) Cover() (authz.Methods, error) {
+	if s.cfg.Reflection {
+		reflection.Register(s.grpc)
+	}
+	methods, err := authz.Cover(s.grpc.GetServiceInfo())
+	s.methods = methods
+	return methods, err
+}
+
+// Use puts the agreements in force.
+func (s *Server) Use(current func() authz.Agreements) { s.agreements = current }
+
+// Serve answers on the listener until Stop.
+func (s *Server) Serve(l net.Listener) error {
+	if s.methods == nil || s.agreements == nil {
+		return errors.New("rpc: no rules or no agreements")
+	}
+	return s.grpc.Serve(l)
+}
+
+// SetServing tells health checks whether traffic can pass.
+func (s *Server) SetServing(serving bool) {
+	state := healthpb.HealthCheckResponse_NOT_SERVING
+	if serving {
+		state = healthpb.HealthCheckResponse_SERVING
+	}
+	s.health.SetServingStatus("", state)
+	for service := range s.grpc.GetServiceInfo() {
+		s.health.SetServingStatus(service, state)
+	}
+}
+
+// Stop lets calls end until ctx does, then cuts them.
+func (s *Server) Stop(ctx context.Context) error {
+	s.health.Shutdown()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.grpc.GracefulStop()
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		s.grpc.Stop()
+		<-done
+		return ctx.Err()
+	}
+}
+
+func (s *Server) interceptUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+	reached(ctx)
+	request, _ := req.(proto.Message)
+	x := &Exchange{RPC: info.FullMethod, Method: s.methods[info.FullMethod], Request: request}
+	x.handle = func(ctx context.Context) (proto.Message, error) {
+		out, err := handle(ctx, req)
+		response, _ := out.(proto.Message)
+		return response, err
+	}
+	err := s.unary(ctx, x)
+	if !x.open() {
+		// An error means that the stream is gone already.
+		_ = grpc.SetTrailer(ctx, metadata.MD{EventIDTrailer: []string{x.EventID}})
+	}
+	if err != nil {
+		return nil, err
+	}
+	return x.Response, nil
+}
+
+func (s *Server) interceptStream(srv any, raw grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+	ctx := raw.Context()
+	reached(ctx)
+	x := &Exchange{RPC: info.FullMethod, Method: s.methods[info.FullMethod]}
+	a := &around{server: s, call: x, raw: raw}
+	x.handle = func(ctx context.Context) (proto.Message, error) {
+		if x.open() {
+			return nil, handle(srv, raw)
+		}
+		if x.Method == nil {
+			return a.exchange(ctx, nil, nil) // leaves the record of a call to what does not exist
+		}
+		ctx = context.WithValue(ctx, exchangeKey{}, a)
+		return nil, handle(srv, &sealedStream{raw, ctx})
+	}
+	return s.stream(ctx, x)
+}

@@ -1,0 +1,103 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	commonv1 "samvirke.dev/proto/gen/go/samvirke/common/v1"
+	"samvirke.dev/services/platform/errs"
+	"samvirke.dev/services/platform/ids"
+	"samvirke.dev/services/platform/telemetry"
+)
+
+// around is what the steps once a stream leave for its messages.
+type around struct {
+	server *Server
+	call   *Exchange
+	raw    grpc.ServerStream
+}
+
+// sealedStream is the stream as a handler sees it: messages pass only through Each, so that none gets around the steps.
+type sealedStream struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+// Context implements grpc.ServerStream.
+func (s *sealedStream) Context() context.Context { return s.ctx }
+
+// SendMsg implements grpc.ServerStream: refused, because nothing may leave unguarded.
+func (s *sealedStream) SendMsg(any) error {
+	return errs.New(commonv1.Reason_REASON_EGRESS_BLOCKED, errs.Cause(errors.New("a stream handler must answer through rpc.Each")))
+}
+
+// RecvMsg implements grpc.ServerStream: refused, because every message needs its record.
+func (s *sealedStream) RecvMsg(any) error {
+	return errs.New(commonv1.Reason_REASON_INTERNAL, errs.Cause(errors.New("a stream handler must read through rpc.Each")))
+}
+
+// Each answers every message of a stream with one message, each through the same steps as a unary call: its own record, its
+// own decision, its own guard. An error ends the stream.
+func Each[Req, Resp any, PReq interface {
+	*Req
+	proto.Message
+}, PResp interface {
+	*Resp
+	proto.Message
+}](stream grpc.BidiStreamingServer[Req, Resp], handle func(context.Context, *Req) (*Resp, error)) error {
+	a := from(stream.Context())
+	if a == nil {
+		return errs.New(commonv1.Reason_REASON_INTERNAL, errs.Cause(errors.New("rpc.Each outside of the chain")))
+	}
+	for {
+		request := PReq(new(Req))
+		switch err := a.raw.RecvMsg(request); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return a.unread(stream.Context(), err)
+		}
+		response, err := a.exchange(stream.Context(), request, func(ctx context.Context) (proto.Message, error) {
+			out, err := handle(ctx, (*Req)(request))
+			return PResp(out), err
+		})
+		if err != nil {
+			return err
+		}
+		if err := a.raw.SendMsg(response); err != nil {
+			return err
+		}
+	}
+}
+
+// unread ends a stream whose next message could not be received. A message beyond gRPC's own limit leaves a record; a caller who
+// went away, or a broken connection, asked for nothing.
+func (a *around) unread(ctx context.Context, err error) error {
+	switch status.Code(err) {
+	case codes.ResourceExhausted:
+		_, err = a.exchange(ctx, nil, nil)
+		return err
+	case codes.Canceled, codes.Unavailable:
+		return errs.New(commonv1.Reason_REASON_CANCELLED, errs.Cause(err))
+	case codes.DeadlineExceeded:
+		return errs.New(commonv1.Reason_REASON_DEADLINE_EXCEEDED, errs.Cause(err))
+	default:
+		return errs.New(commonv1.Reason_REASON_MESSAGE_UNREADABLE, errs.Cause(err))
+	}
+}
+
+// exchange runs the steps once a message.
+func (a *around) exchange(ctx context.Context, request proto.Message, handle func(context.Context) (proto.Message, error)) (proto.Message, error) {
+	x := &Exchange{RPC: a.call.RPC, Method: a.call.Method, Caller: a.call.Caller, EventID: ids.NewEventID(), Request: request, handle: handle}
+	ctx = telemetry.WithEventID(ctx, x.EventID)
+	if err := a.server.message(ctx, x); err != nil {
+		return nil, a.server.finish(ctx, x, err)
+	}
+	return x.Response, nil
+}
