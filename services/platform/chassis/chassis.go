@@ -142,11 +142,7 @@ func (c *Chassis) openDatabase(ctx context.Context) error {
 	}
 	c.DB = db
 	c.onClose(func(context.Context) error { return db.Close() })
-	platform, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return fmt.Errorf("database: %w", err)
-	}
-	if err := db.Migrate(ctx, platform, "platform"); err != nil {
+	if err := MigratePlatform(ctx, db); err != nil {
 		return fmt.Errorf("database: %w", err)
 	}
 	if c.opts.Migrations == nil {
@@ -156,6 +152,15 @@ func (c *Chassis) openDatabase(ctx context.Context) error {
 		return fmt.Errorf("database: %w", err)
 	}
 	return nil
+}
+
+// MigratePlatform brings the tables that every service has up to date: keysets, audit outbox, idempotency, quotas.
+func MigratePlatform(ctx context.Context, db *sqlkit.DB) error {
+	platform, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	return db.Migrate(ctx, platform, "platform")
 }
 
 func (c *Chassis) openVault(ctx context.Context) error {
@@ -176,8 +181,19 @@ const (
 	auditSeal     = "audit.seal"
 	auditSubjects = "audit.subjects"
 	auditDigests  = "audit.digests"
-	responseSeal  = "response.seal"
+	// ResponseSeal encrypts the answers that are kept for idempotency.
+	ResponseSeal = "response.seal"
 )
+
+// PlatformKeysets returns the keysets that every service has.
+func PlatformKeysets(service string) []keys.Spec {
+	return []keys.Spec{
+		{Name: auditSeal, Kind: keys.KindAEAD, KEK: KEK(service, "audit")},
+		{Name: auditSubjects, Kind: keys.KindPRF, KEK: KEK(service, "audit")},
+		{Name: auditDigests, Kind: keys.KindPRF, KEK: KEK(service, "audit")},
+		{Name: ResponseSeal, Kind: keys.KindAEAD, KEK: KEK(service, "response")},
+	}
+}
 
 // KEK returns the name of the service's key-encryption key for a class of data.
 func KEK(service, class string) string { return service + "-" + class }
@@ -187,12 +203,7 @@ func (c *Chassis) openKeys(ctx context.Context) error {
 		Store: keys.NewSQLStore(c.DB, c.Clock.Now), Wrap: keys.TransitWrapper(c.vault.Logical(), c.cfg.Transit.Mount),
 		MaxAge: c.cfg.Keys.MaxAge, RefreshEvery: c.cfg.Keys.RefreshEvery, Now: c.Clock.Now,
 		Meter: c.Telemetry.MeterProvider().Meter("samvirke.dev/services/platform/keys"), Logger: c.Log,
-	}, append([]keys.Spec{
-		{Name: auditSeal, Kind: keys.KindAEAD, KEK: KEK(c.opts.Name, "audit")},
-		{Name: auditSubjects, Kind: keys.KindPRF, KEK: KEK(c.opts.Name, "audit")},
-		{Name: auditDigests, Kind: keys.KindPRF, KEK: KEK(c.opts.Name, "audit")},
-		{Name: responseSeal, Kind: keys.KindAEAD, KEK: KEK(c.opts.Name, "response")},
-	}, c.opts.Keysets...)...)
+	}, append(PlatformKeysets(c.opts.Name), c.opts.Keysets...)...)
 	if err != nil {
 		return fmt.Errorf("keys: %w", err)
 	}
@@ -229,18 +240,27 @@ func (c *Chassis) openAudit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	seal, err1 := c.Keys.AEAD(auditSeal)
-	subjects, err2 := c.Keys.PRF(auditSubjects)
-	digests, err3 := c.Keys.PRF(auditDigests)
-	if err := errors.Join(err1, err2, err3); err != nil {
+	c.recorder, _, err = NewRecorder(context.WithoutCancel(ctx), c.DB, c.Keys, c.Clock,
+		&auditv1.Writer{Service: c.opts.Name, Version: c.opts.Version, Instance: instance})
+	if err != nil {
 		return fmt.Errorf("audit: %w", err)
 	}
-	c.recorder = audit.NewRecorder(context.WithoutCancel(ctx), audit.Config{
-		DB: c.DB, Clock: c.Clock, Seal: seal, Subjects: subjects, Digests: digests,
-		Writer: &auditv1.Writer{Service: c.opts.Name, Version: c.opts.Version, Instance: instance},
-	})
 	c.onClose(c.recorder.Close)
 	return nil
+}
+
+// NewRecorder returns the recorder and the reader of a service's audit records.
+func NewRecorder(
+	ctx context.Context, db *sqlkit.DB, ring *keys.Ring, clk clock.Clock, writer *auditv1.Writer,
+) (*audit.Recorder, *audit.Reader, error) {
+	seal, err1 := ring.AEAD(auditSeal)
+	subjects, err2 := ring.PRF(auditSubjects)
+	digests, err3 := ring.PRF(auditDigests)
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return nil, nil, err
+	}
+	recorder := audit.NewRecorder(ctx, audit.Config{DB: db, Clock: clk, Writer: writer, Seal: seal, Subjects: subjects, Digests: digests})
+	return recorder, audit.NewReader(db, seal), nil
 }
 
 func (c *Chassis) openServer(context.Context) error {
@@ -250,7 +270,7 @@ func (c *Chassis) openServer(context.Context) error {
 	if err != nil {
 		return fmt.Errorf("tls: %w", err)
 	}
-	seal, err := c.Keys.AEAD(responseSeal)
+	seal, err := c.Keys.AEAD(ResponseSeal)
 	if err != nil {
 		return err
 	}
