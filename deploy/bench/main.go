@@ -1,0 +1,66 @@
+// Command bench measures what the suite's services cost above the physical limit: a bare grpc-go echo over mutual TLS, with the
+// same client, connections, load and message sizes, in rounds that alternate with the service's own.
+//
+//	go run ./deploy/bench                              all calls, 100 000 persons
+//	go run ./deploy/bench --only identity.VerifyIdentity --json
+//	go run ./deploy/bench --compare                    the same look-ups against 1 000, 100 000 and 1 000 000 persons
+//
+// The program starts itself anew for the echo server and for the load, so that server and client are processes of their own
+// for the echo as they are for a service.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"samvirke.dev/deploy/bench/internal/load"
+)
+
+// The roles in which the program starts itself.
+const (
+	roleEcho    = "echo-server"
+	roleGateway = "echo-gateway"
+	roleLoad    = "load"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:])
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	if len(args) > 0 {
+		switch args[0] {
+		case roleEcho:
+			return serveEcho(ctx, args[1:], os.Stdout)
+		case roleGateway:
+			return serveGateway(ctx, args[1:], os.Stdout)
+		case roleLoad:
+			return load.Serve(ctx, os.Stdin, os.Stdout)
+		}
+	}
+	opts, err := parse(args, os.Stderr)
+	if err != nil {
+		return err
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find own program: %w", err)
+	}
+	rep, err := measure(ctx, exe, opts, os.Stderr)
+	if err != nil {
+		return err
+	}
+	if opts.json {
+		return rep.JSON(os.Stdout)
+	}
+	return rep.Table(os.Stdout)
+}

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"samvirke.dev/deploy/bench/internal/load"
+	"samvirke.dev/deploy/bench/internal/report"
+	"samvirke.dev/deploy/internal/proc"
+	"samvirke.dev/deploy/internal/stack"
+)
+
+// The message sizes at which the echo is measured for itself: those of a VerifyIdentity.
+const (
+	echoRequest = 120
+	echoAnswer  = 2
+)
+
+// bench is a run in progress.
+type bench struct {
+	opts     options
+	exe      string
+	dir      string
+	progress io.Writer
+	load     *load.Client
+	echo     *proc.Process
+	gateway  *proc.Process
+	closers  []func(context.Context) error
+	report   report.Report
+}
+
+// measure runs the whole benchmark.
+func measure(ctx context.Context, exe string, opts options, progress io.Writer) (_ report.Report, err error) {
+	b := &bench{opts: opts, exe: exe, dir: opts.keep, progress: progress}
+	defer func() {
+		if closing := b.close(context.WithoutCancel(ctx)); err == nil {
+			err = closing
+		}
+	}()
+	if b.dir == "" {
+		if b.dir, err = os.MkdirTemp("", "samvirke-bench-"); err != nil {
+			return report.Report{}, fmt.Errorf("temporary folder: %w", err)
+		}
+		b.closers = append(b.closers, func(context.Context) error { return os.RemoveAll(b.dir) })
+	}
+	if b.load, err = load.Start(exe, []string{roleLoad}, progress); err != nil {
+		return report.Report{}, err
+	}
+	b.closers = append(b.closers, b.load.Close)
+	if err := b.echoTargets(ctx); err != nil {
+		return report.Report{}, err
+	}
+	if err := b.echoRow(ctx); err != nil {
+		return report.Report{}, err
+	}
+	if b.opts.wants(load.CallEchoREST) {
+		s := subject{target: load.CallEchoREST, call: load.CallEchoREST, pid: b.gateway.PID(), request: echoRequest, answer: echoAnswer}
+		if err := b.pair(ctx, s, 0); err != nil {
+			return report.Report{}, err
+		}
+	}
+	err = b.services(ctx)
+	return b.report, err
+}
+
+// services measures every service, with every size of store.
+func (b *bench) services(ctx context.Context) error {
+	if len(b.opts.services()) == 0 {
+		return nil
+	}
+	binary, err := stack.Build(ctx, stack.IdentityPackage, filepath.Join(b.dir, "bin"), b.progress)
+	if err != nil {
+		return err
+	}
+	for _, n := range b.opts.sizes() {
+		if err := b.identityRows(ctx, binary, n); err != nil {
+			return fmt.Errorf("with %d persons: %w", n, err)
+		}
+	}
+	return nil
+}
+
+func (b *bench) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, stopLimit)
+	defer cancel()
+	var first error
+	for _, c := range slices.Backward(b.closers) {
+		if err := c(ctx); err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// subject is something that is measured: a call against a target in a process.
+type subject struct {
+	target, call    string
+	pid             int
+	request, answer int
+}
+
+// round makes one measurement of s.
+func (b *bench) round(ctx context.Context, s subject, d time.Duration) (report.Round, *load.Result, error) {
+	if err := ctx.Err(); err != nil {
+		return report.Round{}, nil, err
+	}
+	before, _ := proc.CPU(s.pid)
+	res, err := b.load.Do(load.Command{Run: &load.Run{
+		Target: s.target, Call: s.call, InFlight: b.opts.inFlight, Millis: int(d.Milliseconds()),
+		RequestBytes: s.request, ResponseBytes: s.answer,
+	}})
+	if err != nil {
+		return report.Round{}, nil, err
+	}
+	if res.Failed > 0 || res.Calls == 0 {
+		return report.Round{}, nil, fmt.Errorf("%s: %d of %d calls failed: %s", s.call, res.Failed, res.Failed+res.Calls, res.FirstError)
+	}
+	// Elsewhere than on Linux there is no processor time to be had, and the column stays 0.
+	after, _ := proc.CPU(s.pid)
+	calls := float64(res.Calls)
+	return report.Round{
+		RPS: calls / res.Seconds, P50: res.P50Micros / 1e3, P99: res.P99Micros / 1e3,
+		CPU: float64((after - before).Microseconds()) / calls,
+	}, res, nil
+}
+
+func (b *bench) echoSubject(request, answer int) subject {
+	return subject{target: load.CallEcho, call: load.CallEcho, pid: b.echo.PID(), request: request, answer: answer}
+}
+
+// echoRow measures the echo for itself.
+func (b *bench) echoRow(ctx context.Context) error {
+	s := b.echoSubject(echoRequest, echoAnswer)
+	if _, _, err := b.round(ctx, s, b.opts.duration); err != nil {
+		return err
+	}
+	if !b.opts.wants(load.CallEcho) {
+		return nil
+	}
+	rounds := make([]report.Round, b.opts.rounds)
+	for i := range rounds {
+		var err error
+		if rounds[i], _, err = b.round(ctx, s, b.opts.duration); err != nil {
+			return err
+		}
+	}
+	row := report.Summarise(load.CallEcho, load.CallEcho, rounds, nil)
+	row.RequestBytes, row.ResponseBytes = echoRequest, echoAnswer
+	b.report.Results = append(b.report.Results, row)
+	return nil
+}
+
+// pair measures a call and the echo beside it, in turn, at the same message sizes.
+func (b *bench) pair(ctx context.Context, s subject, persons int) error {
+	fmt.Fprintf(b.progress, "measuring %s\n", s.call)
+	_, warm, err := b.round(ctx, s, b.opts.duration)
+	if err != nil {
+		return err
+	}
+	base := b.echoSubject(warm.RequestBytes, warm.ResponseBytes)
+	if s.request > 0 {
+		// It was told its sizes, which are those of the messages and not of their JSON.
+		base = b.echoSubject(s.request, s.answer)
+	}
+	ours, theirs := make([]report.Round, b.opts.rounds), make([]report.Round, b.opts.rounds)
+	for i := range ours {
+		if theirs[i], _, err = b.round(ctx, base, b.opts.duration); err != nil {
+			return err
+		}
+		if ours[i], _, err = b.round(ctx, s, b.opts.duration); err != nil {
+			return err
+		}
+	}
+	row := report.Summarise(s.call, load.CallEcho, ours, theirs)
+	row.RequestBytes, row.ResponseBytes, row.Persons = warm.RequestBytes, warm.ResponseBytes, persons
+	b.report.Results = append(b.report.Results, row)
+	return nil
+}

@@ -1,0 +1,44 @@
+package e2e_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+
+	commonv1 "samvirke.dev/proto/gen/go/samvirke/common/v1"
+	identityv1 "samvirke.dev/proto/gen/go/samvirke/identity/v1"
+	vocabularyv1 "samvirke.dev/proto/gen/go/samvirke/vocabulary/v1"
+)
+
+// askOnce makes one call on a connection.
+func (l *load) askOnce(ctx context.Context, conn *grpc.ClientConn) error {
+	return l.calls(ctx, identityv1.NewIdentityServiceClient(conn), 0, 1)
+}
+
+// fresh makes one call on a connection of its own.
+func (f *fixture) fresh(t *testing.T) error {
+	t.Helper()
+	conn, err := f.Dial(f.scene.Cast.DanishFund)
+	must(t, err)
+	defer conn.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	return newLoad(f).askOnce(ctx, conn)
+}
+
+// handle asks for the Danish fund's handle for the Dane.
+func (f *fixture) handle(t *testing.T) string {
+	t.Helper()
+	cast := f.scene.Cast
+	conn, err := f.Dial(cast.DanishFund)
+	must(t, err)
+	defer conn.Close()
+	resp, err := identityv1.NewIdentityServiceClient(conn).ResolveSubject(t.Context(), &identityv1.ResolveSubjectRequest{
+		Context:    newLoad(f).because(vocabularyv1.Purpose_PURPOSE_IDENTIFICATION, 0, 0),
+		NationalId: &commonv1.NationalId{Country: vocabularyv1.Country_COUNTRY_DK, Value: cast.Dane.Number},
+	})
+	must(t, err)
+	return resp.GetHandle()
+}

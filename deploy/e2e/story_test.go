@@ -1,0 +1,48 @@
+package e2e_test
+
+import (
+	"io"
+	"testing"
+
+	"samvirke.dev/deploy/internal/story"
+)
+
+// TestStory tells the sandbox's story, which asserts its own outcomes, on every database and every Vault.
+//
+// covers: SEC-01, SEC-02, SEC-05, SEC-07, SEK-07, MIN-03, MIN-04, DFH-26
+func TestStory(t *testing.T) {
+	t.Parallel()
+	for name, opts := range map[string][]option{
+		"sqlite":            {sqlite},
+		"postgres":          {postgres},
+		"sqlite real vault": {sqlite, realVault},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := start(t, opts...)
+			cast := f.scene.Cast
+			var err error
+			cast.Stranger, err = f.scene.Stranger(f.Stack)
+			must(t, err)
+			cast.HandshakeLog = f.HandshakeLog
+			out := &logWriter{t: t}
+			result, err := story.Tell(t.Context(), f.Stack, cast, out)
+			must(t, err)
+			if result.Steps < 15 || len(result.Events) != result.Steps-1 {
+				t.Errorf("%d steps with %d records", result.Steps, len(result.Events))
+			}
+		})
+	}
+}
+
+// logWriter puts what is written into the test's log.
+type logWriter struct{ t *testing.T }
+
+var _ io.Writer = (*logWriter)(nil)
+
+// Write implements io.Writer.
+func (w *logWriter) Write(b []byte) (int, error) {
+	w.t.Helper()
+	w.t.Logf("%s", b)
+	return len(b), nil
+}

@@ -1,0 +1,112 @@
+package stack
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"strings"
+)
+
+// IdentityPackage is the program of the identity service.
+const IdentityPackage = "samvirke.dev/services/identity/cmd/identityd"
+
+// CacheDir is the folder of the user's cache that holds what was built.
+func CacheDir() (string, error) {
+	base, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("cache folder: %w", err)
+	}
+	dir := filepath.Join(base, "samvirke")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("cache folder: %w", err)
+	}
+	return dir, nil
+}
+
+// Build compiles a program of this workspace and puts it into dir; it returns the path. What was built is kept in the user's
+// cache, where the go command finds that nothing has changed and is done in a moment. Several processes may build at once.
+func Build(ctx context.Context, pkg, dir string, progress io.Writer, flags ...string) (_ string, err error) {
+	cache, err := CacheDir()
+	if err != nil {
+		return "", err
+	}
+	where, err := workspace(ctx)
+	if err != nil {
+		return "", err
+	}
+	// Two checkouts, or two sets of flags, must not replace each other's binaries.
+	sum := sha256.Sum256([]byte(where + "\x00" + strings.Join(flags, "\x00")))
+	slot := filepath.Join(cache, "bin", hex.EncodeToString(sum[:8]))
+	if err := os.MkdirAll(slot, 0o700); err != nil {
+		return "", fmt.Errorf("build: %w", err)
+	}
+	release, err := lock(ctx, filepath.Join(slot, "lock"))
+	if err != nil {
+		return "", fmt.Errorf("build: %w", err)
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	name := path.Base(pkg)
+	fmt.Fprintf(progress, "building %s\n", name)
+	built := filepath.Join(slot, name)
+	if err := goBuild(ctx, append(flags, "-o", built, pkg), "", progress); err != nil {
+		return "", fmt.Errorf("build %s: %w", name, err)
+	}
+	// The go command replaces the file in the cache by a new one, so a link keeps what we start as it is now.
+	return place(built, filepath.Join(dir, name))
+}
+
+func workspace(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, "go", "env", "GOWORK", "GOMOD").Output()
+	if err != nil {
+		return "", fmt.Errorf("build: ask the go command where we are: %w", err)
+	}
+	return string(out), nil
+}
+
+// goBuild runs `go build` with args in folder at, or in the present one; env is added to ours.
+func goBuild(ctx context.Context, args []string, at string, progress io.Writer, env ...string) error {
+	cmd := exec.CommandContext(ctx, "go", append([]string{"build"}, args...)...) //nolint:gosec // fixed packages
+	var said bytes.Buffer
+	cmd.Dir = at
+	cmd.Env = append(os.Environ(), env...)
+	cmd.Stdout, cmd.Stderr = progress, io.MultiWriter(progress, &said)
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%w: %s", err, bytes.TrimSpace(said.Bytes()))
+	}
+	return nil
+}
+
+// place makes target the same file as source, by a link where the file system allows it.
+func place(source, target string) (string, error) {
+	if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
+		return "", fmt.Errorf("place program: %w", err)
+	}
+	if err := os.Remove(target); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return "", fmt.Errorf("place program: %w", err)
+	}
+	if os.Link(source, target) == nil {
+		return target, nil
+	}
+	in, err := os.Open(source)
+	if err != nil {
+		return "", fmt.Errorf("place program: %w", err)
+	}
+	defer in.Close()
+	out, err := os.OpenFile(target, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o700) //nolint:gosec // a program of ours
+	if err != nil {
+		return "", fmt.Errorf("place program: %w", err)
+	}
+	_, err = io.Copy(out, in)
+	if err = errors.Join(err, out.Close()); err != nil {
+		return "", fmt.Errorf("place program: %w", err)
+	}
+	return target, nil
+}

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"samvirke.dev/deploy/internal/localca"
+	"samvirke.dev/deploy/internal/scene"
+	"samvirke.dev/deploy/internal/stack"
+	"samvirke.dev/deploy/internal/story"
+	"samvirke.dev/services/platform/clock"
+)
+
+// stopLimit is how long services may take to end in order.
+const stopLimit = 10 * time.Second
+
+// sandbox is a suite that runs.
+type sandbox struct {
+	opts  options
+	env   func(string) string
+	out   io.Writer
+	begin time.Time
+
+	dir      string
+	binary   string
+	vault    *stack.Vault
+	suite    *stack.Stack
+	scene    *scene.Scene
+	stranger localca.Files
+	closers  []func(context.Context) error
+}
+
+// part is something that must be brought up.
+type part struct {
+	what string
+	do   func(context.Context) error
+}
+
+func (s *sandbox) parts() []part {
+	return []part{
+		{"folder", s.folder},
+		{"build identityd", s.build},
+		{"start Vault", s.startVault},
+		{"authorities, keys, certificates, agreements", s.prepare},
+		{"import test persons", func(ctx context.Context) error { return s.scene.Import(ctx, s.suite) }},
+		{"start identityd", s.startIdentity},
+	}
+}
+
+// start brings everything up, with a line of progress for each part.
+func (s *sandbox) start(ctx context.Context) error {
+	clk := clock.System()
+	s.begin = clk.Now()
+	var err error
+	if s.scene, err = scene.Load(); err != nil {
+		return err
+	}
+	for _, p := range s.parts() {
+		fmt.Fprintf(s.out, "%-46s", p.what)
+		began := clk.Now()
+		if err := p.do(ctx); err != nil {
+			fmt.Fprintln(s.out, "failed")
+			return err
+		}
+		fmt.Fprintf(s.out, "%6.1f s\n", clk.Now().Sub(began).Seconds())
+	}
+	return nil
+}
+
+// folder is where everything lies: a new one, since keys of an earlier run would not fit this Vault.
+func (s *sandbox) folder(context.Context) error {
+	var err error
+	if s.opts.dir == "" {
+		if s.dir, err = os.MkdirTemp("", "samvirke-sandbox-"); err != nil {
+			return fmt.Errorf("folder: %w", err)
+		}
+		s.closers = append(s.closers, func(context.Context) error { return os.RemoveAll(s.dir) })
+		return nil
+	}
+	if s.dir, err = filepath.Abs(s.opts.dir); err != nil {
+		return fmt.Errorf("folder: %w", err)
+	}
+	if err := os.Mkdir(s.dir, 0o700); err != nil {
+		return fmt.Errorf("folder: %w", err)
+	}
+	return nil
+}
+
+func (s *sandbox) build(ctx context.Context) (err error) {
+	// The go command's own words come with its error; silence otherwise, since the line is one of progress.
+	s.binary, err = stack.Build(ctx, stack.IdentityPackage, filepath.Join(s.dir, "bin"), io.Discard)
+	return err
+}
+
+func (s *sandbox) startVault(ctx context.Context) error {
+	var err error
+	switch {
+	case s.opts.vault == vaultReal:
+		s.vault, err = s.realVault(ctx)
+	case s.opts.vault == vaultAuto && s.env("VAULT_ADDR") != "":
+		s.vault, err = stack.OutsideVault(s.env)
+	default:
+		s.vault, err = stack.DevVault()
+	}
+	if err != nil {
+		return err
+	}
+	s.closers = append(s.closers, func(context.Context) error { return s.vault.Close() })
+	return nil
+}
+
+func (s *sandbox) realVault(ctx context.Context) (*stack.Vault, error) {
+	binary := s.opts.binary
+	if binary == "" {
+		dir, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "samvirke.dev/deploy").Output()
+		if err != nil {
+			return nil, fmt.Errorf("find the tool module of Vault: %w", err)
+		}
+		fmt.Fprintln(s.out)
+		if binary, err = stack.BuildVault(ctx, filepath.Join(strings.TrimSpace(string(dir)), "tools", "vault"), s.out); err != nil {
+			return nil, err
+		}
+	}
+	return stack.RealVault(ctx, binary, filepath.Join(s.dir, "vault"))
+}
+
+func (s *sandbox) prepare(ctx context.Context) error {
+	conf := s.scene.Config()
+	conf.Dir, conf.Binary, conf.Vault = s.dir, s.binary, s.vault
+	conf.Database, conf.Listen, conf.Reflection = s.opts.db, s.opts.listen, true
+	var err error
+	if s.suite, err = stack.Prepare(ctx, conf); err != nil {
+		return err
+	}
+	s.closers = append(s.closers, s.suite.Close)
+	s.stranger, err = s.scene.Stranger(s.suite)
+	return err
+}
+
+func (s *sandbox) startIdentity(ctx context.Context) error {
+	if err := s.suite.StartIdentity(ctx); err != nil {
+		return err
+	}
+	return s.suite.Healthy(ctx, s.scene.Cast.DanishFund)
+}
+
+// tell tells the story.
+func (s *sandbox) tell(ctx context.Context) error {
+	fmt.Fprintf(s.out, "\nThe story. Vault: %s. Everybody in it is a published test person.\n", s.vault.Kind)
+	cast := s.scene.Cast
+	cast.Stranger, cast.HandshakeLog = s.stranger, s.suite.HandshakeLog
+	result, err := story.Tell(ctx, s.suite, cast, s.out)
+	if err != nil {
+		return fmt.Errorf("the story did not end as it must: %w", err)
+	}
+	fmt.Fprintf(s.out, "\n%d steps, each as it must be, %d of them with their audit records; %.1f s from the command to here.\n",
+		result.Steps, len(result.Events), clock.System().Now().Sub(s.begin).Seconds())
+	return nil
+}
+
+// close ends everything in the opposite order of the start.
+func (s *sandbox) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, stopLimit)
+	defer cancel()
+	var errs []error
+	for _, c := range slices.Backward(s.closers) {
+		errs = append(errs, c(ctx))
+	}
+	return errors.Join(errs...)
+}

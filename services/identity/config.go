@@ -1,0 +1,47 @@
+// Package identity is the identity look-up service: from a national number to a handle, and from a handle to the few facts
+// that a purpose allows. This package is its composition root and nothing else.
+package identity
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"samvirke.dev/services/platform/chassis"
+)
+
+// Config is the configuration of the service; the keys that all services share stand at the top level.
+type Config struct {
+	chassis.Config `yaml:",inline"`
+
+	TestPersons          []string `yaml:"test_persons" class:"internal" doc:"canonical numbers of published test persons: accepted outside production, refused in it"`
+	TestPersonsFile      string   `yaml:"test_persons_file" class:"internal" doc:"file with one such number a line"`
+	TimeZone             string   `yaml:"time_zone" class:"public" doc:"zone whose civil dates decide"`
+	ProtectedAddressLaws []string `yaml:"protected_address_laws" class:"public" doc:"legal references on which an agency may have a protected Danish name and address"`
+}
+
+// DefaultConfig returns the defaults.
+func DefaultConfig() Config {
+	return Config{Config: chassis.DefaultConfig(), TimeZone: "Europe/Copenhagen"}
+}
+
+// published returns the numbers of the list and the file.
+func (c Config) published() ([]string, error) {
+	out := c.TestPersons
+	if c.TestPersonsFile == "" {
+		return out, nil
+	}
+	f, err := os.Open(c.TestPersonsFile)
+	if err != nil {
+		return nil, fmt.Errorf("test_persons_file: %w", err)
+	}
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		if line := strings.TrimSpace(lines.Text()); line != "" && !strings.HasPrefix(line, "#") {
+			out = append(out, line)
+		}
+	}
+	return out, errors.Join(lines.Err(), f.Close())
+}

@@ -1,0 +1,148 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+	_ "time/tzdata" // civil dates must not depend on what the machine has installed
+
+	"google.golang.org/grpc"
+
+	identityv1 "samvirke.dev/proto/gen/go/samvirke/identity/v1"
+	"samvirke.dev/services/identity/internal/api"
+	"samvirke.dev/services/identity/internal/core"
+	"samvirke.dev/services/identity/internal/core/nationalid"
+	"samvirke.dev/services/identity/internal/importer"
+	"samvirke.dev/services/identity/internal/store/sealed"
+	"samvirke.dev/services/identity/internal/store/sqlstore"
+	"samvirke.dev/services/platform/audit"
+	"samvirke.dev/services/platform/chassis"
+	"samvirke.dev/services/platform/clock"
+	"samvirke.dev/services/platform/keys"
+	"samvirke.dev/services/platform/sqlkit"
+)
+
+// name is the service's name: of its workload, its key-encryption keys and its records.
+const name = "identity"
+
+// Names of the service's keysets.
+const (
+	personSeal  = "person.seal"
+	personIndex = "person.index"
+)
+
+// Keysets returns the service's own keysets.
+func Keysets() []keys.Spec {
+	return []keys.Spec{
+		{Name: personSeal, Kind: keys.KindAEAD, KEK: chassis.KEK(name, "person")},
+		{Name: personIndex, Kind: keys.KindPRF, KEK: chassis.KEK(name, "index")},
+	}
+}
+
+// HandleKEK returns the name of the key-encryption key for a controller's handles, such as identity-handle-dk-12345678. An operator
+// creates it in Vault before the first agreement that names the controller.
+func HandleKEK(controller string) string {
+	return chassis.KEK(name, "handle-"+strings.ToLower(strings.ReplaceAll(controller, ":", "-")))
+}
+
+// handles are the controllers' pseudonym keys.
+type handles struct {
+	ring *keys.Ring
+	prfs sync.Map // of controller to *keys.PRF
+}
+
+// prepare loads or makes the key of a controller.
+func (h *handles) prepare(ctx context.Context, controller string) error {
+	if _, ok := h.prfs.Load(controller); ok {
+		return nil
+	}
+	spec := keys.Spec{Name: "handle." + strings.ReplaceAll(controller, ":", "-"), Kind: keys.KindPRF, KEK: HandleKEK(controller)}
+	if err := h.ring.Ensure(ctx, spec); err != nil {
+		return fmt.Errorf("handles of %s: %w", controller, err)
+	}
+	prf, err := h.ring.PRF(spec.Name)
+	if err != nil {
+		return fmt.Errorf("handles of %s: %w", controller, err)
+	}
+	h.prfs.Store(controller, prf)
+	return nil
+}
+
+// Handle implements core.Handles.
+func (h *handles) Handle(controller, canonical string) (string, error) {
+	prf, ok := h.prfs.Load(controller)
+	if !ok {
+		return "", core.ErrKeysUnavailable
+	}
+	handle, err := prf.(*keys.PRF).Pseudonym(canonical) //nolint:errcheck,forcetypeassert // only prepare stores
+	if err != nil {
+		return "", errors.Join(core.ErrKeysUnavailable, err)
+	}
+	return handle, nil
+}
+
+// Parts are the insides of the service over a database and keys that are open already; tests build them without Vault.
+type Parts struct {
+	api     *api.Server
+	handles *handles
+	persons *sealed.Persons
+	guard   *nationalid.Guard
+	zone    *time.Location
+	clock   clock.Clock
+}
+
+// NewParts builds the insides.
+func NewParts(cfg Config, db *sqlkit.DB, ring *keys.Ring, clk clock.Clock) (*Parts, error) {
+	zone, err := time.LoadLocation(cfg.TimeZone)
+	if err != nil {
+		return nil, fmt.Errorf("time_zone: %w", err)
+	}
+	published, err := cfg.published()
+	if err != nil {
+		return nil, err
+	}
+	guard, err := nationalid.NewGuard(nationalid.GuardConfig{Environment: nationalid.Environment(cfg.Environment), Published: published})
+	if err != nil {
+		return nil, err
+	}
+	seal, err1 := ring.AEAD(personSeal)
+	index, err2 := ring.PRF(personIndex)
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
+	}
+	persons, err := sealed.New(sealed.Deps{Store: sqlstore.New(db), AEAD: seal, Index: index, Clock: clk})
+	if err != nil {
+		return nil, err
+	}
+	p := &Parts{handles: &handles{ring: ring}, persons: persons, guard: guard, zone: zone, clock: clk}
+	service, err := core.New(core.Deps{
+		Persons: persons, Handles: p.handles, Notes: notes{}, Clock: clk, Zone: zone, Guard: guard,
+		ProtectedAddressLaws: cfg.ProtectedAddressLaws,
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.api, err = api.New(api.Deps{UseCases: service, Caller: caller, Item: audit.WithItem, EventID: eventID})
+	return p, err
+}
+
+// Register adds the service's RPCs.
+func (p *Parts) Register(r grpc.ServiceRegistrar) { identityv1.RegisterIdentityServiceServer(r, p.api) }
+
+// Prepare readies the keys of a controller.
+func (p *Parts) Prepare(ctx context.Context, controller string) error {
+	return p.handles.prepare(ctx, controller)
+}
+
+// Import reads persons into the store; see package importer for the format.
+func (p *Parts) Import(ctx context.Context, r io.ReadSeeker) (importer.Report, error) {
+	im, err := importer.New(importer.Deps{Sink: p.persons, Guard: p.guard, Clock: p.clock, Zone: p.zone})
+	if err != nil {
+		return importer.Report{}, err
+	}
+	return im.Import(ctx, r)
+}

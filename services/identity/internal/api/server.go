@@ -1,0 +1,118 @@
+// Package api answers the RPCs of samvirke.identity.v1.IdentityService: it translates a request, calls one use case and translates
+// back. It decides nothing.
+package api
+
+import (
+	"context"
+	"errors"
+
+	"google.golang.org/grpc"
+
+	identityv1 "samvirke.dev/proto/gen/go/samvirke/identity/v1"
+	"samvirke.dev/services/identity/internal/core"
+	"samvirke.dev/services/platform/rpc"
+)
+
+// UseCases are what the handlers call. *core.Service has them.
+type UseCases interface {
+	Resolve(ctx context.Context, c core.Caller, raw core.RawNumber) (string, error)
+	Verify(ctx context.Context, c core.Caller, claim core.Claim) (core.Verdict, error)
+	PostalAddress(ctx context.Context, c core.Caller, handle string) (core.AddressAnswer, error)
+	ProtectionStatus(ctx context.Context, c core.Caller, handle string) (core.StatusAnswer, error)
+}
+
+// Deps are what a Server needs. All are required.
+type Deps struct {
+	UseCases UseCases
+	// Caller returns who calls, as authorisation found out.
+	Caller func(ctx context.Context) core.Caller
+	// Item returns the context in which item i (from 0) of a batch is handled, so that it leaves a record of its own.
+	Item func(ctx context.Context, i int) context.Context
+	// EventID returns the id of the running call's audit records.
+	EventID func(ctx context.Context) string
+}
+
+// Server implements the service. It is safe for concurrent use.
+type Server struct {
+	identityv1.UnimplementedIdentityServiceServer
+
+	deps Deps
+}
+
+// New returns the server.
+func New(d Deps) (*Server, error) {
+	if d.UseCases == nil || d.Caller == nil || d.Item == nil || d.EventID == nil {
+		return nil, errors.New("identity: api: use cases, caller, item and event id are required")
+	}
+	return &Server{deps: d}, nil
+}
+
+// ResolveSubject returns the controller's handle for a national number.
+func (s *Server) ResolveSubject(ctx context.Context, in *identityv1.ResolveSubjectRequest) (*identityv1.ResolveSubjectResponse, error) {
+	handle, err := s.deps.UseCases.Resolve(ctx, s.deps.Caller(ctx), rawNumber(in.GetNationalId()))
+	if err != nil {
+		return nil, failure(err, numberField)
+	}
+	return &identityv1.ResolveSubjectResponse{Handle: handle}, nil
+}
+
+// VerifyIdentity says whether a name or birth date belongs to a number.
+func (s *Server) VerifyIdentity(ctx context.Context, in *identityv1.VerifyIdentityRequest) (*identityv1.VerifyIdentityResponse, error) {
+	verdict, err := s.deps.UseCases.Verify(ctx, s.deps.Caller(ctx), claim(in))
+	if err != nil {
+		return nil, failure(err, numberField)
+	}
+	return &identityv1.VerifyIdentityResponse{Verdict: toVerdict(verdict)}, nil
+}
+
+// GetPostalAddress returns the address behind a handle, narrowed to the fields asked for.
+func (s *Server) GetPostalAddress(ctx context.Context, in *identityv1.GetPostalAddressRequest) (*identityv1.GetPostalAddressResponse, error) {
+	if err := checkMask(in.GetReadMask()); err != nil {
+		return nil, err
+	}
+	answer, err := s.deps.UseCases.PostalAddress(ctx, s.deps.Caller(ctx), in.GetHandle())
+	if err != nil {
+		return nil, failure(err, handleField)
+	}
+	out := toAddressResponse(answer)
+	narrow(out, in.GetReadMask())
+	return out, nil
+}
+
+// GetProtectionStatus returns how the person behind a handle is protected.
+func (s *Server) GetProtectionStatus(ctx context.Context, in *identityv1.GetProtectionStatusRequest) (*identityv1.GetProtectionStatusResponse, error) {
+	answer, err := s.deps.UseCases.ProtectionStatus(ctx, s.deps.Caller(ctx), in.GetHandle())
+	if err != nil {
+		return nil, failure(err, handleField)
+	}
+	return toStatusResponse(answer), nil
+}
+
+// BatchVerify answers each message of identities with one of verdicts, each through all the steps of a call.
+func (s *Server) BatchVerify(stream grpc.BidiStreamingServer[identityv1.BatchVerifyRequest, identityv1.BatchVerifyResponse]) error {
+	return rpc.Each(stream, s.verifyAll)
+}
+
+// verifyAll verifies the items of one message. A number that can't be looked at is its item's matter; a fault of ours ends the
+// stream.
+func (s *Server) verifyAll(ctx context.Context, in *identityv1.BatchVerifyRequest) (*identityv1.BatchVerifyResponse, error) {
+	out := &identityv1.BatchVerifyResponse{
+		EventId: s.deps.EventID(ctx), Results: make([]*identityv1.BatchResult, len(in.GetItems())),
+	}
+	for i, item := range in.GetItems() {
+		ctx := s.deps.Item(ctx, i)
+		verdict, err := s.deps.UseCases.Verify(ctx, s.deps.Caller(ctx), claim(item))
+		reason, ours := itemReason(err)
+		switch {
+		case ours:
+			return nil, failure(err, "items")
+		case err != nil:
+			out.Results[i] = &identityv1.BatchResult{Reason: reason}
+		default:
+			out.Results[i] = &identityv1.BatchResult{Verdict: toVerdict(verdict)}
+		}
+	}
+	return out, nil
+}
+
+var _ identityv1.IdentityServiceServer = (*Server)(nil)

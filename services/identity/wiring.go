@@ -1,0 +1,39 @@
+package identity
+
+import (
+	"context"
+	"time"
+
+	"samvirke.dev/services/identity/internal/api"
+	"samvirke.dev/services/identity/internal/core"
+	"samvirke.dev/services/platform/audit"
+	"samvirke.dev/services/platform/authz"
+)
+
+// notes writes what the use cases find out into the audit record.
+type notes struct{}
+
+// Subject implements core.Notes.
+func (notes) Subject(ctx context.Context, canonical string, protected bool) {
+	audit.Subject(ctx, canonical, protected)
+}
+
+// Source implements core.Notes.
+func (notes) Source(ctx context.Context, source core.Source, registerTime time.Time) {
+	audit.Source(ctx, api.SourceOf(source), registerTime)
+}
+
+// eventID names the running call's records.
+func eventID(ctx context.Context) string { return audit.From(ctx).EventID }
+
+// caller tells the use cases who asks, from the decision that let the call through.
+func caller(ctx context.Context) core.Caller {
+	d := authz.From(ctx)
+	if d == nil {
+		return core.Caller{}
+	}
+	return core.Caller{
+		Organisation: d.Organisation, Controller: d.Controller, Role: api.RoleOf(d.Role),
+		LegalReference: d.Context.GetLegalReference(), CaseReference: d.Context.GetCaseReference(),
+	}
+}

@@ -1,0 +1,67 @@
+package sqlkit
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+)
+
+// Limits of a multi-row statement. PostgreSQL takes 65535 arguments, SQLite 32766.
+const maxArgs = 32_000
+
+// InsertRows inserts many rows with few statements and tells how many were inserted. head is the statement up to VALUES, columns how many
+// arguments a row has, args those of all rows one after the other. Call it within InTx, or the rows are inserted in several
+// transactions.
+//
+// PostgreSQL gets one statement for all rows, since a round trip costs most. SQLite, where a round trip costs nothing, gets statements
+// of 64, 16, 4 and 1 rows, so that few texts have to be kept compiled, whatever the number of rows.
+func (db *DB) InsertRows(ctx context.Context, head string, columns int, args []any) (int64, error) {
+	if columns <= 0 || columns > maxArgs || len(args)%columns != 0 {
+		return 0, errors.New("sqlkit: insert rows: arguments do not fill whole rows")
+	}
+	var total int64
+	for len(args) > 0 {
+		rows := db.rowsPerStatement(len(args)/columns, columns)
+		n, err := db.Exec(ctx, valuesText(head, rows, columns), args[:rows*columns]...)
+		if err != nil {
+			return total, err
+		}
+		total += n
+		args = args[rows*columns:]
+	}
+	return total, nil
+}
+
+func (db *DB) rowsPerStatement(rows, columns int) int {
+	if db.dialect == Postgres {
+		return min(rows, maxArgs/columns)
+	}
+	for _, n := range [...]int{64, 16, 4} {
+		if rows >= n && n*columns <= maxArgs {
+			return n
+		}
+	}
+	return 1
+}
+
+// valuesText writes head and rows lists of numbered arguments.
+func valuesText(head string, rows, columns int) string {
+	var b strings.Builder
+	b.Grow(len(head) + rows*(columns*5+3))
+	b.WriteString(head)
+	for i := range rows * columns {
+		switch {
+		case i == 0:
+			b.WriteString(" (")
+		case i%columns == 0:
+			b.WriteString("), (")
+		default:
+			b.WriteString(", ")
+		}
+		b.WriteByte('$')
+		b.WriteString(strconv.Itoa(i + 1))
+	}
+	b.WriteByte(')')
+	return b.String()
+}
