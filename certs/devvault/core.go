@@ -204,7 +204,7 @@ func (c *core) health(req *request) *response {
 
 func (c *core) sealStatus() map[string]any {
 	return map[string]any{
-		"type": "shamir", "initialized": true, "sealed": c.isSealed(), "t": 1, "n": 1, "progress": 0, "nonce": "",
+		"type": "shamir", "initialized": true, "sealed": c.isSealed(), "t": 1, "n": 1, "progress": 0, "nonce": "", //nolint:misspell // Vault's spelling
 		"version": version, "storage_type": "inmem",
 	}
 }

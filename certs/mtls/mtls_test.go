@@ -52,6 +52,12 @@ func listen(t *testing.T, cfg *tls.Config) *listener {
 	return s
 }
 
+// settled takes the outcome of a call whose outcome on the server's side says nothing new.
+func (l *listener) settled(t *testing.T) {
+	t.Helper()
+	t.Logf("server said %v", <-l.outcomes)
+}
+
 func greet(c *tls.Conn) error {
 	defer func() { _ = c.Close() }() // the handshake or the greeting has the say
 	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
@@ -209,7 +215,7 @@ func TestServerRefusesOtherIDs(t *testing.T) {
 	if _, _, err := call(t.Context(), l.addr, clientConfig(t, ca.Source(gateway), audit)); err != nil {
 		t.Error(err)
 	}
-	_ = <-l.outcomes
+	l.settled(t)
 	if _, _, err := call(t.Context(), l.addr, clientConfig(t, ca.Source(ca.Service("income")), audit)); err == nil {
 		t.Error("a service outside the list was let in")
 	}
@@ -259,12 +265,12 @@ func TestServerRevokedOnResumption(t *testing.T) {
 	if _, _, err := call(t.Context(), l.addr, cfg); err != nil {
 		t.Fatal(err)
 	}
-	_ = <-l.outcomes
+	l.settled(t)
 	f.server.Revoke()
 	if _, cs, err := call(t.Context(), l.addr, cfg); !errors.Is(err, mtls.ErrRefused) {
 		t.Errorf("revoked server was taken (resumed: %v): %v", cs.DidResume, err)
 	}
-	_ = <-l.outcomes
+	l.settled(t)
 }
 
 // TestUnknownRevocationRefuses: when nobody can tell, the answer is no.
@@ -283,7 +289,7 @@ func TestUnknownRevocationRefuses(t *testing.T) {
 	if _, _, err := call(t.Context(), l.addr, clientConfig(t, f.client, f.serverID)); err == nil || !strings.Contains(err.Error(), "revocation unknown") {
 		t.Errorf("client said %v", err)
 	}
-	_ = <-l.outcomes
+	l.settled(t)
 }
 
 // TestClientRefuses: the client talks to the one it means, whatever the address.
@@ -353,7 +359,7 @@ func TestRotation(t *testing.T) {
 	if _, _, err := call(t.Context(), l.addr, cfg); err == nil {
 		t.Error("a server without valid certificate still serves")
 	}
-	_ = <-l.outcomes
+	l.settled(t)
 }
 
 // hollow is a source with parts missing.
@@ -470,7 +476,7 @@ func TestAcceptIsCopied(t *testing.T) {
 	if _, _, err := call(t.Context(), l.addr, clientConfig(t, f.client, f.serverID)); err == nil {
 		t.Error("the caller's slice still steers the listener")
 	}
-	_ = <-l.outcomes
+	l.settled(t)
 }
 
 func BenchmarkHandshake(b *testing.B) {

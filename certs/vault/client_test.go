@@ -351,7 +351,7 @@ func TestUninitialised(t *testing.T) {
 	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/v1/sys/health") {
 			w.WriteHeader(299)
-			_, _ = w.Write([]byte(`{"initialized":false,"sealed":true}`))
+			_, _ = w.Write([]byte(`{"initialized":false,"sealed":true}`)) //nolint:misspell // Vault's spelling
 			return
 		}
 		w.WriteHeader(http.StatusServiceUnavailable)

@@ -14,7 +14,7 @@ func sysSteps() []step {
 		{name: "health", method: get, path: "sys/health", status: 200},
 		{name: "seal status", method: get, path: "sys/seal-status", status: 200},
 		{name: "initialised", method: get, path: "sys/init", status: 200},
-		{name: "second init", method: post, path: "sys/init", body: m{"secret_shares": 1, "secret_threshold": 1}, status: 400, err: "already initialized"},
+		{name: "second init", method: post, path: "sys/init", body: m{"secret_shares": 1, "secret_threshold": 1}, status: 400, err: "is already"},
 		{name: "no token", method: get, path: "sys/mounts", status: 403, err: "permission denied"},
 		{name: "bogus token", as: "bogus", method: get, path: "sys/mounts", status: 403, err: "permission denied"},
 		{name: "no route", as: "root", method: get, path: "nowhere/at/all", status: 404, err: "no handler for route"},

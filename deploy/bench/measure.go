@@ -47,6 +47,8 @@ func measure(ctx context.Context, exe string, opts options, progress io.Writer) 
 			return report.Report{}, fmt.Errorf("temporary folder: %w", err)
 		}
 		b.closers = append(b.closers, func(context.Context) error { return os.RemoveAll(b.dir) })
+	} else if err := os.MkdirAll(b.dir, 0o700); err != nil {
+		return report.Report{}, fmt.Errorf("folder: %w", err)
 	}
 	if b.load, err = load.Start(exe, []string{roleLoad}, progress); err != nil {
 		return report.Report{}, err

@@ -42,13 +42,11 @@ func Member(m synthetic.Member) Person {
 func Line(p Person) ([]byte, error) {
 	type d = map[string]any
 	raw, err := json.Marshal(d{
-		"number": p.Number, "givenNames": p.GivenName, "familyName": p.FamilyName,
-		"birthDate": d{"year": p.Birth.Year(), "month": int(p.Birth.Month()), "day": p.Birth.Day()},
+		"number": p.Number, "given_names": p.GivenName, "family_name": p.FamilyName, "birth_date": p.Birth.Format(time.DateOnly),
 		"address": d{
-			"lines": []string{p.Street}, "postalCode": p.PostalCode, "city": p.City, "country": p.Country,
-			"validFrom": d{"year": 2020, "month": 1, "day": 1},
+			"lines": []string{p.Street}, "postal_code": p.PostalCode, "city": p.City, "country": p.Country, "valid_from": "2020-01-01",
 		},
-		"registerTime": registerTime, "source": "SOURCE_PUBLIC_REGISTER",
+		"register_time": registerTime, "source": "invented",
 	})
 	if err != nil {
 		return nil, fmt.Errorf("import line: %w", err)

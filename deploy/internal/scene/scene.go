@@ -4,12 +4,18 @@ package scene
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"samvirke.dev/deploy/internal/localca"
 	"samvirke.dev/deploy/internal/stack"
 	"samvirke.dev/deploy/internal/story"
 	"samvirke.dev/deploy/sandbox/agreements"
+	"samvirke.dev/deploy/sandbox/persons"
 	"samvirke.dev/services/platform/clock"
 )
 
@@ -19,20 +25,86 @@ const strangerLife = 24 * time.Hour
 // system is the calling system of every organisation of the sandbox; their agreements admit no other.
 const system = "caseworker"
 
+// agency is the sandbox's agency, which does not exist.
+const agency = "SE:2020009999"
+
+// The persons of the story; see the README beside the persons for what each stands for.
+const (
+	dane           = "DK:0709614126"
+	swede          = "SE:198111309285"
+	protectedDane  = "DK:0701614011"
+	protectedSwede = "SE:198106039228"
+)
+
 // Scene is what a stack and a story are made of.
 type Scene struct {
 	Cast story.Cast
 }
 
+// Load reads the scene.
+func Load() (*Scene, error) {
+	s := &Scene{Cast: story.Cast{
+		DanishFund: caller(persons.FundDK), OtherDanishFund: caller(persons.OtherFundDK),
+		SwedishFund: caller(persons.FundSE), OtherSwedishFund: caller(persons.OtherFundSE), Agency: caller(agency),
+		Names: map[string]string{
+			persons.FundDK: "A-kassen Nord", persons.OtherFundDK: "A-kassen Syd", persons.FundSE: "A-kassan Ett",
+			persons.OtherFundSE: "A-kassan Två", agency: "Provmyndigheten",
+		},
+	}}
+	for number, into := range map[string]*story.Person{
+		dane: &s.Cast.Dane, swede: &s.Cast.Swede, protectedDane: &s.Cast.ProtectedDane, protectedSwede: &s.Cast.ProtectedSwede,
+	} {
+		p, err := find(number)
+		if err != nil {
+			return nil, err
+		}
+		*into = p
+	}
+	return s, nil
+}
+
+func caller(org string) stack.Caller {
+	country, number, _ := strings.Cut(org, ":")
+	return stack.Caller{Country: country, Number: number, System: system}
+}
+
+// find looks a person up in the import file.
+func find(number string) (story.Person, error) {
+	for line := range strings.Lines(persons.JSONL()) {
+		var p struct {
+			Number     string `json:"number"`
+			GivenNames string `json:"given_names"`
+			FamilyName string `json:"family_name"`
+		}
+		if err := json.Unmarshal([]byte(line), &p); err != nil {
+			return story.Person{}, fmt.Errorf("test persons: %w", err)
+		}
+		if p.Number == number {
+			country, digits, _ := strings.Cut(number, ":")
+			return story.Person{Country: country, Number: digits, Name: strings.TrimSpace(p.GivenNames + " " + p.FamilyName)}, nil
+		}
+	}
+	return story.Person{}, fmt.Errorf("test persons: %s is not among them", number)
+}
+
 // Config is the part of a stack's configuration that the scene decides.
 func (s *Scene) Config() stack.Config {
-	return stack.Config{Agreements: agreements.Files, Callers: s.Callers(), TestPersons: nil}
+	return stack.Config{Agreements: agreements.Files, Callers: s.Callers(), TestPersons: persons.PublishedNumbers()}
 }
 
 // Callers are all who get a client certificate.
 func (s *Scene) Callers() []stack.Caller {
 	c := s.Cast
 	return []stack.Caller{c.DanishFund, c.OtherDanishFund, c.SwedishFund, c.OtherSwedishFund, c.Agency}
+}
+
+// Import loads the published test persons.
+func (s *Scene) Import(ctx context.Context, suite *stack.Stack) error {
+	file := filepath.Join(suite.Dir(), "persons.jsonl")
+	if err := os.WriteFile(file, []byte(persons.JSONL()), 0o600); err != nil {
+		return fmt.Errorf("test persons: %w", err)
+	}
+	return suite.Import(ctx, file)
 }
 
 // Stranger makes a certificate that says the Danish fund's name and comes from an authority that nobody knows. It trusts the
@@ -49,21 +121,4 @@ func (s *Scene) Stranger(suite *stack.Stack) (localca.Files, error) {
 	files, err := ca.Issue(suite.Dir(), "stranger", id, strangerLife)
 	files.CA = suite.Files(s.Cast.DanishFund).CA
 	return files, err
-}
-
-// Load reads the scene.
-func Load() (*Scene, error) {
-	fund := func(country, number string) stack.Caller {
-		return stack.Caller{Country: country, Number: number, System: system}
-	}
-	cast := story.Cast{
-		DanishFund: fund("DK", "10000017"), OtherDanishFund: fund("DK", "10000025"),
-		SwedishFund: fund("SE", "8020000011"), OtherSwedishFund: fund("SE", "8020000029"), Agency: fund("SE", "2021000035"),
-	}
-	return &Scene{Cast: cast}, nil
-}
-
-// Import loads the test persons.
-func (s *Scene) Import(ctx context.Context, suite *stack.Stack) error {
-	return nil
 }

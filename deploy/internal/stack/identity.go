@@ -20,6 +20,7 @@ import (
 	"samvirke.dev/certs/workload"
 	"samvirke.dev/deploy/internal/proc"
 	auditv1 "samvirke.dev/proto/gen/go/samvirke/audit/v1"
+	"samvirke.dev/services/identity"
 	"samvirke.dev/services/platform/clock"
 )
 
@@ -45,9 +46,20 @@ type Identity struct {
 	started time.Time
 }
 
-// identityKeys are the transit keys that the identity service names.
-func identityKeys() []bootstrap.Key {
-	return []bootstrap.Key{{Name: "identity-data"}, {Name: "identity-index"}, {Name: "identity-handle"}, {Name: "identity-audit"}}
+// identityKeys are the key-encryption keys of the identity service: its own, and one for the handles of each controller. A
+// service may not create keys, so they are there before it starts.
+func identityKeys(controllers []Caller) []bootstrap.Key {
+	var keys []bootstrap.Key
+	for _, class := range []string{"person", "index", "audit", "response"} {
+		keys = append(keys, bootstrap.Key{Name: identityName + "-" + class})
+	}
+	for _, c := range controllers {
+		name := identity.HandleKEK(c.Org())
+		if !slices.ContainsFunc(keys, func(k bootstrap.Key) bool { return k.Name == name }) {
+			keys = append(keys, bootstrap.Key{Name: name})
+		}
+	}
+	return keys
 }
 
 // IdentityID is the identity service's workload identity.

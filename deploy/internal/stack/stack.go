@@ -145,7 +145,7 @@ func (s *Stack) spec() (bootstrap.Spec, error) {
 			Name:   identityName,
 			Grants: []bootstrap.Grant{{Key: "identity-*", Uses: []bootstrap.Use{bootstrap.Encrypt, bootstrap.Decrypt}}},
 		}},
-		Keys: identityKeys(),
+		Keys: identityKeys(s.cfg.Callers),
 	}, nil
 }
 

@@ -3,7 +3,6 @@ package app_test
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -59,7 +58,7 @@ func (d *diary) component(name string) app.Component {
 }
 
 func config() app.GroupConfig {
-	return app.GroupConfig{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	return app.GroupConfig{Logger: slog.New(slog.DiscardHandler)}
 }
 
 func TestGroupStartsInOrderAndStopsInReverse(t *testing.T) {

@@ -31,15 +31,15 @@ type Options struct {
 // fileFlag is the flag that names the file.
 const fileFlag = "config"
 
-// Problem is one thing wrong with a configuration.
-type Problem struct {
+// SettingError is one thing wrong with a configuration.
+type SettingError struct {
 	Key    string // dotted path, such as database.url; empty for the whole
 	Source string // where it was found: "file a.yaml:12", "environment X_Y", "flag --x.y", "default"
 	Want   string // what is wanted instead; never repeats the value
 }
 
 // Error returns key, source and what is wanted.
-func (p *Problem) Error() string {
+func (p *SettingError) Error() string {
 	switch {
 	case p.Key == "":
 		return p.Source + ": " + p.Want
@@ -50,11 +50,11 @@ func (p *Problem) Error() string {
 	}
 }
 
-// Problems are all the things wrong with a configuration. Each stands on a line of its own.
-type Problems []*Problem
+// SettingErrors are all the things wrong with a configuration. Each stands on a line of its own.
+type SettingErrors []*SettingError
 
 // Error returns one line per problem.
-func (ps Problems) Error() string {
+func (ps SettingErrors) Error() string {
 	lines := make([]string, len(ps))
 	for i, p := range ps {
 		lines[i] = p.Error()
@@ -63,7 +63,7 @@ func (ps Problems) Error() string {
 }
 
 // Unwrap makes the problems found by errors.Is and errors.As.
-func (ps Problems) Unwrap() []error {
+func (ps SettingErrors) Unwrap() []error {
 	out := make([]error, len(ps))
 	for i, p := range ps {
 		out[i] = p
@@ -72,10 +72,10 @@ func (ps Problems) Unwrap() []error {
 }
 
 // ExitCode is the exit code of a program that is configured wrongly: starting it again does not help.
-func (Problems) ExitCode() int { return 2 }
+func (SettingErrors) ExitCode() int { return 2 }
 
 // Load fills dst, a pointer to a struct that holds the defaults, from file, environment and flags, and validates it. The error is a
-// Problems with everything that is wrong, or flag.ErrHelp if the arguments ask for help. dst is only fit for use if it is nil.
+// SettingErrors with everything that is wrong, or flag.ErrHelp if the arguments ask for help. dst is only fit for use if it is nil.
 func Load(dst any, opts Options) error {
 	l, err := newLoader(dst)
 	if err != nil {
@@ -113,7 +113,7 @@ type loader struct {
 	root     reflect.Value
 	leaves   []leaf            // everything that environment and flags can set, in order
 	sources  map[string]string // where the present value of a key comes from
-	problems Problems
+	problems SettingErrors
 }
 
 func newLoader(dst any) (*loader, error) {
@@ -128,7 +128,7 @@ func newLoader(dst any) (*loader, error) {
 }
 
 func (l *loader) problem(key, source, want string) {
-	l.problems = append(l.problems, &Problem{Key: key, Source: source, Want: want})
+	l.problems = append(l.problems, &SettingError{Key: key, Source: source, Want: want})
 }
 
 func (l *loader) leaf(key string) *leaf {

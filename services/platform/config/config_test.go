@@ -196,7 +196,7 @@ func TestEveryProblemAtOnce(t *testing.T) {
 		Args:      []string{"stray", "--nowhere=1", "--timeout=5", "--listen", "--ratio", "x", "--reflection=maybe"},
 	}
 	err := config.Load(defaults(), opts)
-	problems, ok := errors.AsType[config.Problems](err)
+	problems, ok := errors.AsType[config.SettingErrors](err)
 	if !ok || problems.ExitCode() != 2 {
 		t.Fatalf("got %v", err)
 	}
@@ -221,7 +221,7 @@ func TestEveryProblemAtOnce(t *testing.T) {
 	if strings.Contains(err.Error(), "secret-value") {
 		t.Error("a value is shown")
 	}
-	if p, ok := errors.AsType[*config.Problem](err); !ok || p.Source != "argument 1" {
+	if p, ok := errors.AsType[*config.SettingError](err); !ok || p.Source != "argument 1" {
 		t.Errorf("first problem %+v", p)
 	}
 }

@@ -17,7 +17,7 @@ import (
 // and repeats values in its errors.
 func (l *loader) loadFile(path string) {
 	name := "file " + filepath.Base(path)
-	content, err := os.ReadFile(path) //nolint:gosec // the operator names it
+	content, err := os.ReadFile(path)
 	if err != nil {
 		var pathErr *fs.PathError
 		if errors.As(err, &pathErr) {

@@ -164,7 +164,7 @@ func (e *Error) Unwrap() error { return e.cause }
 
 // Is reports whether target is an Error with the same reason, so that errors.Is(err, errs.New(reason)) asks for the reason.
 func (e *Error) Is(target error) bool {
-	t, ok := target.(*Error) //nolint:errorlint // Is must look at the target itself
+	t, ok := target.(*Error) // Is must look at the target itself
 	return ok && t.reason == e.reason
 }
 

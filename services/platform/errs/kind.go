@@ -57,7 +57,7 @@ func transports() [kinds]transport {
 
 func (k Kind) transport() transport {
 	all := transports()
-	if k >= kinds {
+	if int(k) >= len(all) {
 		return all[Internal]
 	}
 	return all[k]

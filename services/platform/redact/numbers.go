@@ -90,17 +90,17 @@ func clusterAt(s string, i int) cluster {
 	return c
 }
 
-// spellings of separators, also as found in URLs, JSON and HTML.
+// spellings of separators of more than one byte, also as found in URLs, JSON and HTML.
 var spellings = [...]struct {
 	text string
 	kind sepKind
 }{
-	{" ", sepSpace}, {"\t", sepSpace}, {"\u00a0", sepSpace}, {"\u202f", sepSpace}, {"%20", sepSpace},
-	{"-", sepHyphen}, {"+", sepHyphen}, {"_", sepHyphen}, {"\u2010", sepHyphen}, {"\u2011", sepHyphen},
+	{"\u00a0", sepSpace}, {"\u202f", sepSpace}, {"%20", sepSpace},
+	{"\u2010", sepHyphen}, {"\u2011", sepHyphen},
 	{"\u2012", sepHyphen}, {"\u2013", sepHyphen}, {"\u2014", sepHyphen}, {"\u2212", sepHyphen}, {"\u00ad", sepHyphen},
 	{"%2D", sepHyphen}, {"%2d", sepHyphen}, {"%2B", sepHyphen}, {"%2b", sepHyphen},
 	{`\u002b`, sepHyphen}, {`\u002B`, sepHyphen}, {`\u002d`, sepHyphen}, {`\u002D`, sepHyphen}, {"&#43;", sepHyphen}, {"&#45;", sepHyphen},
-	{".", sepDot}, {"/", sepSlash}, {"%2F", sepSlash}, {"%2f", sepSlash}, {"(", sepParen}, {")", sepParen},
+	{"%2F", sepSlash}, {"%2f", sepSlash},
 }
 
 // sepAt returns the length and kind of the separator at i: up to three spellings, the strongest kind winning over spaces.
@@ -118,12 +118,25 @@ func sepAt(s string, i int) (int, sepKind) {
 }
 
 func oneSep(s string) (int, sepKind) {
-	if s == "" || isDigit(s[0]) || s[0] >= 'A' && s[0] <= 'Z' && s[0] != '\\' || s[0] >= 'a' && s[0] <= 'z' {
+	if s == "" {
 		return 0, sepNone
 	}
-	for _, sp := range spellings {
-		if strings.HasPrefix(s, sp.text) {
-			return len(sp.text), sp.kind
+	switch s[0] {
+	case ' ', '\t':
+		return 1, sepSpace
+	case '-', '+', '_':
+		return 1, sepHyphen
+	case '.':
+		return 1, sepDot
+	case '/':
+		return 1, sepSlash
+	case '(', ')':
+		return 1, sepParen
+	case '%', '\\', '&', 0xC2, 0xE2: // the first bytes of the longer spellings
+		for _, sp := range spellings {
+			if strings.HasPrefix(s, sp.text) {
+				return len(sp.text), sp.kind
+			}
 		}
 	}
 	return 0, sepNone
@@ -166,6 +179,9 @@ func (c *cluster) digits(k int, buf *[maxDigits]byte) []byte {
 
 func (c *cluster) ipv4() int {
 	const octets = 4
+	if at := c.groups[0].start; at > 0 && c.s[at-1] == '.' {
+		return 0 // the tail of something longer, such as an object identifier
+	}
 	if c.n < octets || !c.joined(octets, sepDot) || (c.n > octets && c.groups[octets].sep == sepDot) {
 		return 0
 	}

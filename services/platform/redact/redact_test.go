@@ -106,7 +106,7 @@ func TestTextKeeps(t *testing.T) {
 		"v1.36.12-20260825204119-511051f7f437.1", "google.golang.org/grpc@v1.85.0/server.go:123",
 		"samvirke.identity.v1.IdentityService/VerifyIdentity", "rpc error: code = Unavailable desc = closing",
 		"RFC 5116, section 5.1", "port 50051", "here::either", "x509: certificate has expired",
-		"page 3 of 12", "ABCDEF012345", "HTTP/2.0 503", "sha256:abcdef", "127", "row 00042", "step 05 2026-01-02",
+		"page 3 of 12", "extension 2.5.29.17.1 is critical", "1.3.6.1.4.1.311", "ABCDEF012345", "HTTP/2.0 503", "sha256:abcdef", "127", "row 00042", "step 05 2026-01-02",
 	} {
 		if got := redact.Text(in); got != in {
 			t.Errorf("Text(%q) = %q, want it unchanged", in, got)
@@ -130,7 +130,7 @@ func TestTextIsIdempotentAndLeavesNoID(t *testing.T) {
 // Every written form of every generated person must go, also in the middle of something.
 func TestTextRemovesTheCorpus(t *testing.T) {
 	t.Parallel()
-	for _, p := range canary.People(2000) {
+	for _, p := range canary.People(400) {
 		for _, f := range append(canary.IDForms(p.Country, p.ID), p.Email, p.Phone) {
 			for _, s := range []string{f, "x" + f, "id=" + f + ";", "(" + f + ")", `{"id":"` + f + `"}`} {
 				if got := redact.Text(s); strings.Contains(got, p.ID[len(p.ID)-4:]) {
@@ -189,7 +189,7 @@ func TestFindTellsWhere(t *testing.T) {
 func TestTextIsLinear(t *testing.T) {
 	t.Parallel()
 	for _, unit := range []string{"1 ", "a.", "1-", "a@", "::", "0", "+", "%2D1", "a:", "-----BEGIN ", "Bearer ", "f", "1.1.1."} {
-		redact.Text(strings.Repeat(unit, 1<<20/len(unit)))
+		redact.Text(strings.Repeat(unit, 1<<18/len(unit)))
 	}
 }
 

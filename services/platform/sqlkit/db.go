@@ -107,13 +107,13 @@ func (db *DB) QueryRow(ctx context.Context, query string, args ...any) Row {
 		return Row{err: err}
 	}
 	if tx := db.txOf(ctx); tx != nil {
-		rows, err := tx.run.query(ctx, query, args)
+		rows, err := tx.run.query(ctx, query, args) //nolint:rowserrcheck // Row.Scan does
 		return Row{rows: rows, query: query, err: err}
 	}
 	if db.lookups != nil {
 		return db.lookups.row(ctx, query, args)
 	}
-	rows, err := db.read.QueryContext(ctx, query, args...)
+	rows, err := db.read.QueryContext(ctx, query, args...) //nolint:rowserrcheck // Row.Scan does
 	return Row{rows: rows, query: query, err: err}
 }
 
@@ -151,7 +151,7 @@ func (c *stmtCache) init(pool *sql.DB, limit int) {
 
 // query runs a statement, prepared if the cache has room for it.
 func (c *stmtCache) query(ctx context.Context, query string, args []any) (*sql.Rows, error) {
-	stmt, err := c.get(ctx, query)
+	stmt, err := c.get(ctx, query) //nolint:sqlclosecheck // the cache closes it
 	switch {
 	case err != nil:
 		return nil, err
@@ -194,7 +194,7 @@ func (c *stmtCache) put(query string, made *sql.Stmt) (*sql.Stmt, error) {
 func (c *stmtCache) close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var errs []error
+	errs := make([]error, 0, len(c.stmts))
 	for _, stmt := range c.stmts {
 		errs = append(errs, stmt.Close())
 	}

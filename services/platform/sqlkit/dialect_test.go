@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -117,7 +118,7 @@ func TestMomentsKeepMicroseconds(t *testing.T) {
 			time.Date(1899, 12, 31, 23, 59, 59, 999999999, time.UTC),
 			time.Date(9999, 12, 31, 23, 59, 59, 999999999, time.UTC),
 		} {
-			mustExec(t, db, "INSERT INTO fund (id, name, closed_at) VALUES ($1, $2, $3)", i, fmt.Sprint(i), sqlkit.NullMicros(at))
+			mustExec(t, db, "INSERT INTO fund (id, name, closed_at) VALUES ($1, $2, $3)", i, strconv.Itoa(i), sqlkit.NullMicros(at))
 			var micros int64
 			if err := db.QueryRow(t.Context(), "SELECT closed_at FROM fund WHERE id = $1", i).Scan(&micros); err != nil {
 				t.Fatal(err)

@@ -75,34 +75,34 @@ func classify(op string, err error) error {
 	if known, ok := errors.AsType[*Error](err); ok {
 		return known
 	}
-	class, code := classOf(err)
+	code, class := classOf(err)
 	return &Error{op: op, class: class, code: code}
 }
 
-func classOf(err error) (error, string) {
+func classOf(err error) (code string, class error) {
 	if lite, ok := errors.AsType[*sqlite.Error](err); ok {
-		return sqliteClass(lite.Code()), fmt.Sprintf("sqlite %d", lite.Code())
+		return fmt.Sprintf("sqlite %d", lite.Code()), sqliteClass(lite.Code())
 	}
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return pgClass(pg.Code), strings.TrimSpace(pg.Code + " " + pg.ConstraintName)
+		return strings.TrimSpace(pg.Code + " " + pg.ConstraintName), pgClass(pg.Code)
+	}
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return "", ErrUnavailable // also when it is conn_timeout that ended the attempt, which is no deadline of the caller
 	}
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return context.DeadlineExceeded, ""
+		return "", context.DeadlineExceeded
 	case errors.Is(err, context.Canceled):
-		return context.Canceled, ""
+		return "", context.Canceled
 	case unreachable(err):
-		return ErrUnavailable, ""
+		return "", ErrUnavailable
 	default:
-		return ErrQuery, ""
+		return "", ErrQuery
 	}
 }
 
 func unreachable(err error) bool {
 	if _, ok := errors.AsType[net.Error](err); ok {
-		return true
-	}
-	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return true
 	}
 	for _, gone := range []error{driver.ErrBadConn, sql.ErrConnDone, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed} {

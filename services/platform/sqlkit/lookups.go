@@ -30,7 +30,7 @@ func (l *lookups) row(ctx context.Context, query string, args []any) Row {
 	case <-ctx.Done():
 		return Row{query: query, err: ctx.Err()}
 	}
-	rows, err := l.stmts.query(context.WithoutCancel(ctx), query, args)
+	rows, err := l.stmts.query(context.WithoutCancel(ctx), query, args) //nolint:rowserrcheck // Row.Scan does
 	if err != nil {
 		<-l.gate
 		return Row{query: query, err: err}

@@ -55,7 +55,7 @@ func (w *writer) leave() { <-w.gate }
 
 func (w *writer) close() error {
 	w.gate <- struct{}{} // waits for the transaction under way; nobody begins another, since the DB is marked closed
-	var errs []error
+	errs := make([]error, 0, len(w.stmts)+2)
 	for _, stmt := range w.stmts {
 		errs = append(errs, stmt.Close())
 	}
@@ -90,7 +90,7 @@ func (t *liteTx) stmt(ctx context.Context, query string) (context.Context, *sql.
 }
 
 func (t *liteTx) exec(ctx context.Context, query string, args []any) (sql.Result, error) {
-	ctx, stmt, err := t.stmt(ctx, query)
+	ctx, stmt, err := t.stmt(ctx, query) //nolint:sqlclosecheck // the writer closes it
 	switch {
 	case err != nil:
 		return nil, err
@@ -102,7 +102,7 @@ func (t *liteTx) exec(ctx context.Context, query string, args []any) (sql.Result
 }
 
 func (t *liteTx) query(ctx context.Context, query string, args []any) (*sql.Rows, error) {
-	ctx, stmt, err := t.stmt(ctx, query)
+	ctx, stmt, err := t.stmt(ctx, query) //nolint:sqlclosecheck // the writer closes it
 	if err != nil {
 		return nil, err
 	}

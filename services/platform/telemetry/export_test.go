@@ -70,6 +70,9 @@ func TestCollectorAway(t *testing.T) {
 	if n := strings.Count(log.String(), "telemetry export failed"); n != 1 {
 		t.Errorf("%d reports: %s", n, log)
 	}
+	if err := tel.Shutdown(t.Context()); err != nil {
+		t.Errorf("Shutdown: %v", err)
+	}
 }
 
 func TestTLSEndpoint(t *testing.T) {
@@ -81,11 +84,11 @@ func TestTLSEndpoint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
+	t.Cleanup(func() { // registered first, so it runs after the shutdown of what sends
 		if err := col.Close(); err != nil {
 			t.Error(err)
 		}
-	}()
+	})
 	tel, log := startWith(t, func(c *telemetry.Config) {
 		c.Endpoint, c.CAFile = "https://"+col.Address(), caFile
 		c.CertFile, c.KeyFile = caFile, caFile

@@ -83,7 +83,6 @@ func attributes() map[string]class {
 		"rpc.response.status_code": classPlain, "rpc.grpc.status_code": classNumber, "error.type": classText,
 		"http.request.method": classPlain, "http.route": classPlain, "http.response.status_code": classNumber,
 		"db.system.name": classPlain, "db.operation.name": classPlain, "db.collection.name": classPlain,
-		"otel.status_code": classPlain, "otel.status_description": classText,
 		string(KeyProcessingActivity): classText, string(KeyDataSubject): classText,
 		string(KeyForeignTraceID): classHex, string(KeyForeignOperationID): classHex, string(KeyForeignEntity): classText,
 		string(KeySubjectToken): classHex,

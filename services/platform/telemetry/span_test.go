@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 
 	_ "samvirke.dev/proto/gen/go/samvirke/identity/v1" // links the schema whose names are known
 
@@ -39,7 +40,7 @@ func TestSpansHoldDeclaredThingsOnly(t *testing.T) {
 		telemetry.KeyAgreementID.Int(70), attribute.StringSlice("names", []string{"SECRET"}),
 		telemetry.KeyOutcome.String(strings.Repeat("SECRET", 100)),
 	))
-	span.SetStatus(codes.Error, "no person 850314-9802 at 10.1.2.3")
+	span.SetStatus(codes.Error, "no person SECRET")
 	span.RecordError(errors.New("SECRET"), trace.WithStackTrace(true))
 	span.AddEvent("step done")
 	span.AddEvent("found SECRET")
@@ -60,7 +61,7 @@ func TestSpansHoldDeclaredThingsOnly(t *testing.T) {
 	if diff := cmp.Diff(want, maps.Clone(spans[0].Attributes)); diff != "" {
 		t.Errorf("attributes: %s", diff)
 	}
-	if spans[0].Name != verify || spans[0].Service != "identity" || spans[0].StatusText != "no person [national-id] at [ip]" {
+	if spans[0].Name != verify || spans[0].Service != "identity" || spans[0].StatusText != "" || spans[0].Status != tracepb.Status_STATUS_CODE_ERROR {
 		t.Errorf("span %+v", spans[0])
 	}
 	if diff := cmp.Diff([]string{"exception", "step done"}, spans[0].Events); diff != "" {

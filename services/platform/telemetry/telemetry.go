@@ -2,8 +2,8 @@
 // them (domain.md C.4).
 //
 // Three rules hold whatever the callers do. Attribute keys and span names that are not declared in otel.go are dropped
-// and counted. Free text (status descriptions, error strings, exception messages) passes through redact.Text or is
-// dropped. Propagation is W3C trace context alone: no baggage, and no tracestate from other parties.
+// and counted. Free text is dropped from spans (status descriptions, exception messages) and passes through redact.Text
+// in log lines. Propagation is W3C trace context alone: no baggage, and no tracestate from other parties.
 //
 // Nothing is registered globally; everything is reached through the Telemetry value. Without an endpoint nothing is
 // exported, but trace ids are still made and propagated, because audit records carry them. Audit records themselves
@@ -187,15 +187,24 @@ func (t *Telemetry) Flush(ctx context.Context) error {
 	return errors.Join(t.tp.ForceFlush(ctx), t.mp.ForceFlush(ctx))
 }
 
-// Shutdown exports what is waiting and stops every goroutine. The logger goes on working. It is the last thing to
-// stop in a process.
+// lastExport bounds the export at the end: a collector that is away must not hold up a stop.
+const lastExport = 3 * time.Second
+
+// Shutdown exports what is waiting, for three seconds at most, and stops every goroutine. The logger goes on working.
+// It is the last thing to stop in a process. What could not be exported in time is lost and logged, not an error.
 func (t *Telemetry) Shutdown(ctx context.Context) error {
+	limited, cancel := context.WithTimeout(ctx, lastExport)
+	defer cancel()
 	var errs []error
 	if t.tp != nil {
-		errs = append(errs, t.tp.Shutdown(ctx))
+		errs = append(errs, t.tp.Shutdown(limited))
 	}
 	if t.mp != nil {
-		errs = append(errs, t.mp.Shutdown(ctx))
+		errs = append(errs, t.mp.Shutdown(limited))
+	}
+	if err := errors.Join(errs...); errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		t.logger.LogAttrs(ctx, slog.LevelWarn, "telemetry of the last moments was not exported", slog.Any("error", err))
+		errs = nil
 	}
 	if t.conn != nil {
 		errs = append(errs, t.conn.Close())

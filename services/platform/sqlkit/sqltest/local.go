@@ -67,7 +67,7 @@ func local() (*server, error) {
 
 // supervise starts the supervisor and waits until the server answers.
 func supervise(bin, dir string, cred *syscall.Credential) error {
-	cmd := exec.Command("/bin/sh", "-c", supervisor, "supervisor", bin, dir) //nolint:gosec,noctx // lives as long as the test binary
+	cmd := exec.Command("/bin/sh", "-c", supervisor, "supervisor", bin, dir) // lives as long as the test binary
 	cmd.Dir = dir
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C", "TZ=UTC"}
 	// A group of its own: an interrupt at the terminal must reach the tests, which then end, and not the server first.
@@ -86,7 +86,7 @@ func supervise(bin, dir string, cred *syscall.Credential) error {
 	}
 	_ = hold.Close() // the supervisor has its own
 	if f, ok := out.(*os.File); ok {
-		_ = f.SetReadDeadline(time.Now().Add(startTime)) //nolint:forbidigo // a real process, real time
+		_ = f.SetReadDeadline(time.Now().Add(startTime)) // a real process, real time
 	}
 	line := make([]byte, len("ready\n"))
 	if n, err := out.Read(line); err != nil || string(line[:n]) != "ready\n" {
