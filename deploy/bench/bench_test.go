@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"samvirke.dev/deploy/bench/internal/load"
+	"samvirke.dev/deploy/bench/internal/report"
 )
 
 // TestMain lets the test binary play the roles in which the benchmark starts itself.
@@ -42,14 +43,7 @@ func TestEchoOnly(t *testing.T) {
 	if err := rep.JSON(&out); err != nil {
 		t.Fatal(err)
 	}
-	var got struct {
-		Results []struct {
-			Name, Baseline string
-			RPS, Ratio     float64
-			P50            float64 `json:"p50_ms"`
-			P99            float64 `json:"p99_ms"`
-		}
-	}
+	var got report.Report
 	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
 		t.Fatal(err)
 	}

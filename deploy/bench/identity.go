@@ -13,6 +13,7 @@ import (
 	"samvirke.dev/deploy/bench/internal/report"
 	"samvirke.dev/deploy/internal/people"
 	"samvirke.dev/deploy/internal/proc"
+	"samvirke.dev/deploy/internal/say"
 	"samvirke.dev/deploy/internal/scene"
 	"samvirke.dev/deploy/internal/stack"
 	"samvirke.dev/deploy/internal/story"
@@ -70,7 +71,7 @@ func (b *bench) prepare(ctx context.Context, vault *stack.Vault, binary string, 
 
 // importPeople writes and imports n persons, and writes the load process's view of them.
 func (b *bench) importPeople(ctx context.Context, suite *stack.Stack, n int) (_ string, err error) {
-	fmt.Fprintf(b.progress, "importing %d persons\n", n)
+	say.F(b.progress, "importing %d persons\n", n)
 	importFile, peopleFile := filepath.Join(suite.Dir(), "import.jsonl"), filepath.Join(suite.Dir(), "people.tsv")
 	f, err := os.Create(peopleFile)
 	if err != nil {

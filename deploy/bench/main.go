@@ -13,10 +13,9 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"samvirke.dev/deploy/bench/internal/load"
+	"samvirke.dev/services/platform/app"
 )
 
 // The roles in which the program starts itself.
@@ -26,15 +25,7 @@ const (
 	roleLoad    = "load"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:])
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
-	}
-}
+func main() { app.Main("bench", run) }
 
 func run(ctx context.Context, args []string) error {
 	if len(args) > 0 {

@@ -12,6 +12,7 @@ import (
 	"samvirke.dev/deploy/bench/internal/load"
 	"samvirke.dev/deploy/bench/internal/report"
 	"samvirke.dev/deploy/internal/proc"
+	"samvirke.dev/deploy/internal/say"
 	"samvirke.dev/deploy/internal/stack"
 )
 
@@ -159,7 +160,7 @@ func (b *bench) echoRow(ctx context.Context) error {
 
 // pair measures a call and the echo beside it, in turn, at the same message sizes.
 func (b *bench) pair(ctx context.Context, s subject, persons int) error {
-	fmt.Fprintf(b.progress, "measuring %s\n", s.call)
+	say.F(b.progress, "measuring %s\n", s.call)
 	_, warm, err := b.round(ctx, s, b.opts.duration)
 	if err != nil {
 		return err

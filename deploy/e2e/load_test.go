@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -161,16 +160,4 @@ func recordsOf(t *testing.T, f *fixture, events []string) map[string]int {
 		events = events[n:]
 	}
 	return count
-}
-
-// logEntries are the lines of identityd's log that are JSON objects.
-func logEntries(lines []string) []map[string]any {
-	var out []map[string]any
-	for _, line := range lines {
-		var entry map[string]any
-		if json.Unmarshal([]byte(line), &entry) == nil {
-			out = append(out, entry)
-		}
-	}
-	return out
 }

@@ -20,11 +20,8 @@ func TestStory(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := start(t, opts...)
-			cast := f.scene.Cast
-			var err error
-			cast.Stranger, err = f.scene.Stranger(f.Stack)
+			cast, err := f.scene.CastFor(f.Stack)
 			must(t, err)
-			cast.HandshakeLog = f.HandshakeLog
 			out := &logWriter{t: t}
 			result, err := story.Tell(t.Context(), f.Stack, cast, out)
 			must(t, err)

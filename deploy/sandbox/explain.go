@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	"samvirke.dev/deploy/internal/say"
 	"samvirke.dev/deploy/internal/story"
 )
 
@@ -10,7 +11,7 @@ import (
 func (s *sandbox) explain() {
 	cast := s.scene.Cast
 	addr := s.suite.Identity().Addr
-	fmt.Fprintf(s.out, `
+	say.F(s.out, `
 Running until Ctrl-C. Everything lies in %s
 
   identityd   %s   (gRPC, TLS 1.3, both sides verified; gRPC reflection is on)
@@ -22,13 +23,13 @@ Client certificates:
 `, s.dir, addr, s.vault.Address, s.suite.AgreementDir(), s.dir)
 	for _, c := range s.scene.Callers() {
 		f := s.suite.Files(c)
-		fmt.Fprintf(s.out, "  %-28s %-14s %s\n", cast.Names[c.Org()], c.Org(), f.Cert)
+		say.F(s.out, "  %-28s %-14s %s\n", cast.Names[c.Org()], c.Org(), f.Cert)
 	}
 	f := s.suite.Files(cast.DanishFund)
 	// The name in the certificate is a SPIFFE id and no host name, which grpcurl can't check.
 	base := fmt.Sprintf("grpcurl -insecure -cert %s -key %s", f.Cert, f.Key)
-	fmt.Fprintf(s.out, "\nTry (-insecure only because grpcurl can't compare SPIFFE ids; the server still verifies you):\n\n  %s %s list\n", base, addr)
+	say.F(s.out, "\nTry (-insecure only because grpcurl can't compare SPIFFE ids; the server still verifies you):\n\n  %s %s list\n", base, addr)
 	for _, example := range story.Examples(cast) {
-		fmt.Fprintf(s.out, "\n  %s -d '%s' %s %s\n", base, example.JSON, addr, example.RPC)
+		say.F(s.out, "\n  %s -d '%s' %s %s\n", base, example.JSON, addr, example.RPC)
 	}
 }

@@ -18,21 +18,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
+
+	"samvirke.dev/deploy/internal/say"
+	"samvirke.dev/services/platform/app"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Getenv)
-	stop()
-	if errors.Is(err, flag.ErrHelp) {
-		return
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "sandbox:", err)
-		os.Exit(1)
-	}
+	app.Main("sandbox", func(ctx context.Context, args []string) error { return run(ctx, args, os.Stdout, os.Getenv) })
 }
 
 // The kinds of Vault that --vault takes.
@@ -99,6 +91,6 @@ func run(ctx context.Context, args []string, out io.Writer, env func(string) str
 	}
 	s.explain()
 	<-ctx.Done()
-	fmt.Fprintln(out, "\nending")
+	say.F(out, "\nending\n")
 	return nil
 }

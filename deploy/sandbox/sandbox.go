@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"samvirke.dev/deploy/internal/localca"
+	"samvirke.dev/deploy/internal/say"
 	"samvirke.dev/deploy/internal/scene"
 	"samvirke.dev/deploy/internal/stack"
 	"samvirke.dev/deploy/internal/story"
@@ -29,13 +29,12 @@ type sandbox struct {
 	out   io.Writer
 	begin time.Time
 
-	dir      string
-	binary   string
-	vault    *stack.Vault
-	suite    *stack.Stack
-	scene    *scene.Scene
-	stranger localca.Files
-	closers  []func(context.Context) error
+	dir     string
+	binary  string
+	vault   *stack.Vault
+	suite   *stack.Stack
+	scene   *scene.Scene
+	closers []func(context.Context) error
 }
 
 // part is something that must be brought up.
@@ -64,13 +63,13 @@ func (s *sandbox) start(ctx context.Context) error {
 		return err
 	}
 	for _, p := range s.parts() {
-		fmt.Fprintf(s.out, "%-46s", p.what)
+		say.F(s.out, "%-46s", p.what)
 		began := clk.Now()
 		if err := p.do(ctx); err != nil {
-			fmt.Fprintln(s.out, "failed")
+			say.F(s.out, "failed\n")
 			return err
 		}
-		fmt.Fprintf(s.out, "%6.1f s\n", clk.Now().Sub(began).Seconds())
+		say.F(s.out, "%6.1f s\n", clk.Now().Sub(began).Seconds())
 	}
 	return nil
 }
@@ -124,7 +123,7 @@ func (s *sandbox) realVault(ctx context.Context) (*stack.Vault, error) {
 		if err != nil {
 			return nil, fmt.Errorf("find the tool module of Vault: %w", err)
 		}
-		fmt.Fprintln(s.out)
+		say.F(s.out, "\n")
 		if binary, err = stack.BuildVault(ctx, filepath.Join(strings.TrimSpace(string(dir)), "tools", "vault"), s.out); err != nil {
 			return nil, err
 		}
@@ -141,8 +140,7 @@ func (s *sandbox) prepare(ctx context.Context) error {
 		return err
 	}
 	s.closers = append(s.closers, s.suite.Close)
-	s.stranger, err = s.scene.Stranger(s.suite)
-	return err
+	return nil
 }
 
 func (s *sandbox) startIdentity(ctx context.Context) error {
@@ -154,14 +152,16 @@ func (s *sandbox) startIdentity(ctx context.Context) error {
 
 // tell tells the story.
 func (s *sandbox) tell(ctx context.Context) error {
-	fmt.Fprintf(s.out, "\nThe story. Vault: %s. Everybody in it is a published test person.\n", s.vault.Kind)
-	cast := s.scene.Cast
-	cast.Stranger, cast.HandshakeLog = s.stranger, s.suite.HandshakeLog
+	say.F(s.out, "\nThe story. Vault: %s. Everybody in it is a published test person.\n", s.vault.Kind)
+	cast, err := s.scene.CastFor(s.suite)
+	if err != nil {
+		return err
+	}
 	result, err := story.Tell(ctx, s.suite, cast, s.out)
 	if err != nil {
 		return fmt.Errorf("the story did not end as it must: %w", err)
 	}
-	fmt.Fprintf(s.out, "\n%d steps, each as it must be, %d of them with their audit records; %.1f s from the command to here.\n",
+	say.F(s.out, "\n%d steps, each as it must be, %d of them with their audit records; %.1f s from the command to here.\n",
 		result.Steps, len(result.Events), clock.System().Now().Sub(s.begin).Seconds())
 	return nil
 }

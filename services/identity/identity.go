@@ -46,8 +46,11 @@ func Keysets() []keys.Spec {
 // HandleKEK returns the name of the key-encryption key for a controller's handles, such as identity-handle-dk-12345678. An operator
 // creates it in Vault before the first agreement that names the controller.
 func HandleKEK(controller string) string {
-	return chassis.KEK(name, "handle-"+strings.ToLower(strings.ReplaceAll(controller, ":", "-")))
+	return chassis.KEK(name, "handle-"+slug(controller))
 }
+
+// slug writes a controller as names of keys allow: dk-12345678.
+func slug(controller string) string { return strings.ToLower(strings.ReplaceAll(controller, ":", "-")) }
 
 // handles are the controllers' pseudonym keys.
 type handles struct {
@@ -60,7 +63,7 @@ func (h *handles) prepare(ctx context.Context, controller string) error {
 	if _, ok := h.prfs.Load(controller); ok {
 		return nil
 	}
-	spec := keys.Spec{Name: "handle." + strings.ReplaceAll(controller, ":", "-"), Kind: keys.KindPRF, KEK: HandleKEK(controller)}
+	spec := keys.Spec{Name: "handle." + slug(controller), Kind: keys.KindPRF, KEK: HandleKEK(controller)}
 	if err := h.ring.Ensure(ctx, spec); err != nil {
 		return fmt.Errorf("handles of %s: %w", controller, err)
 	}

@@ -44,9 +44,10 @@ func TestJitterStaysNear(t *testing.T) {
 func TestBackoffGrowsToItsMaximum(t *testing.T) {
 	t.Parallel()
 	b := clock.Backoff{Min: time.Second, Max: 10 * time.Second}
-	for _, want := range []time.Duration{1, 2, 4, 8, 10, 10} {
-		if got := b.Next(); (got - want*time.Second).Abs() > want*time.Second/10+1 {
-			t.Errorf("pause of %s, want about %ds", got, want)
+	for _, s := range []int{1, 2, 4, 8, 10, 10} {
+		want := time.Duration(s) * time.Second
+		if got := b.Next(); (got - want).Abs() > want/10+1 {
+			t.Errorf("pause of %s, want about %s", got, want)
 		}
 	}
 	b.Reset()

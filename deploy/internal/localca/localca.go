@@ -32,9 +32,9 @@ type CA struct {
 
 // Files are the paths of a leaf with its chain, of its key and of the trust anchor, all PEM.
 type Files struct {
-	Cert string
-	Key  string
-	CA   string
+	Cert string `json:"cert"`
+	Key  string `json:"key"`
+	CA   string `json:"ca"`
 }
 
 // New makes a self-signed authority that lives for the given time.

@@ -104,7 +104,7 @@ func (p *Process) Stop(ctx context.Context) error {
 		p.Kill()
 		return fmt.Errorf("%s did not end in time and was killed: %w", p.name, context.Cause(ctx))
 	}
-	if status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() && status.Signal() == syscall.SIGTERM {
+	if status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() && status.Signal() == syscall.SIGTERM { //nolint:misspell // the library spells it so
 		return nil
 	}
 	return p.Err()

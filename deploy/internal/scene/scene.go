@@ -107,9 +107,18 @@ func (s *Scene) Import(ctx context.Context, suite *stack.Stack) error {
 	return suite.Import(ctx, file)
 }
 
-// Stranger makes a certificate that says the Danish fund's name and comes from an authority that nobody knows. It trusts the
+// CastFor is the cast with what a prepared suite gives it: certificates and the log.
+func (s *Scene) CastFor(suite *stack.Stack) (story.Cast, error) {
+	cast := s.Cast
+	cast.Trusted, cast.HandshakeLog = suite.Files(cast.DanishFund), suite.HandshakeLog
+	var err error
+	cast.Stranger, err = s.stranger(suite)
+	return cast, err
+}
+
+// stranger makes a certificate that says the Danish fund's name and comes from an authority that nobody knows. It trusts the
 // suite, so that the suite's refusal is what ends the handshake.
-func (s *Scene) Stranger(suite *stack.Stack) (localca.Files, error) {
+func (s *Scene) stranger(suite *stack.Stack) (localca.Files, error) {
 	ca, err := localca.New(clock.System(), "foreign authority", strangerLife)
 	if err != nil {
 		return localca.Files{}, err

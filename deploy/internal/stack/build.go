@@ -13,6 +13,8 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+
+	"samvirke.dev/deploy/internal/say"
 )
 
 // IdentityPackage is the program of the identity service.
@@ -54,7 +56,7 @@ func Build(ctx context.Context, pkg, dir string, progress io.Writer, flags ...st
 	}
 	defer func() { err = errors.Join(err, release()) }()
 	name := path.Base(pkg)
-	fmt.Fprintf(progress, "building %s\n", name)
+	say.F(progress, "building %s\n", name)
 	built := filepath.Join(slot, name)
 	if err := goBuild(ctx, append(flags, "-o", built, pkg), "", progress); err != nil {
 		return "", fmt.Errorf("build %s: %w", name, err)
@@ -99,7 +101,7 @@ func place(source, target string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("place program: %w", err)
 	}
-	defer in.Close()
+	defer in.Close()                                                          //nolint:errcheck // only read
 	out, err := os.OpenFile(target, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o700) //nolint:gosec // a program of ours
 	if err != nil {
 		return "", fmt.Errorf("place program: %w", err)

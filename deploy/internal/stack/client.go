@@ -2,7 +2,9 @@ package stack
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
@@ -12,6 +14,9 @@ import (
 	"samvirke.dev/deploy/internal/localca"
 )
 
+// healthPoll is how often a service that does not serve yet is asked again.
+const healthPoll = 10 * time.Millisecond
+
 // Dial connects to the identity service with the certificate of a caller. The connection is made at the first call.
 func (s *Stack) Dial(c Caller, opts ...grpc.DialOption) (*grpc.ClientConn, error) {
 	return s.DialAs(s.files[c], opts...)
@@ -19,15 +24,7 @@ func (s *Stack) Dial(c Caller, opts ...grpc.DialOption) (*grpc.ClientConn, error
 
 // DialAs is Dial with any certificate.
 func (s *Stack) DialAs(files localca.Files, opts ...grpc.DialOption) (*grpc.ClientConn, error) {
-	id, err := IdentityID()
-	if err != nil {
-		return nil, err
-	}
-	src, err := mtls.Files(files.Cert, files.Key, files.CA)
-	if err != nil {
-		return nil, err
-	}
-	conf, err := mtls.ClientConfig(src, id)
+	conf, err := clientConfig(files)
 	if err != nil {
 		return nil, err
 	}
@@ -39,19 +36,66 @@ func (s *Stack) DialAs(files localca.Files, opts ...grpc.DialOption) (*grpc.Clie
 	return conn, nil
 }
 
-// Healthy asks the identity service for its health over gRPC, as an orchestrator would.
+// Healthy asks the identity service for its health over gRPC, as an orchestrator would, until it serves or ctx ends.
 func (s *Stack) Healthy(ctx context.Context, c Caller) error {
 	conn, err := s.Dial(c)
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	resp, err := healthv1.NewHealthClient(conn).Check(ctx, &healthv1.HealthCheckRequest{}, grpc.WaitForReady(true))
-	if err != nil {
-		return fmt.Errorf("health of identityd: %w", err)
+	defer conn.Close() //nolint:errcheck // nothing is in flight any more
+	ctx, cancel := context.WithTimeout(ctx, readyLimit)
+	defer cancel()
+	tick := time.NewTicker(healthPoll)
+	defer tick.Stop()
+	for {
+		// Waiting for the connection covers a service that listens and does not answer yet.
+		resp, err := healthv1.NewHealthClient(conn).Check(ctx, &healthv1.HealthCheckRequest{}, grpc.WaitForReady(true))
+		if err != nil {
+			return fmt.Errorf("health of identityd: %w", err)
+		}
+		if resp.GetStatus() == healthv1.HealthCheckResponse_SERVING {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("health of identityd: %s: %w", resp.GetStatus(), context.Cause(ctx))
+		case <-tick.C:
+		}
 	}
-	if resp.GetStatus() != healthv1.HealthCheckResponse_SERVING {
-		return fmt.Errorf("health of identityd: %s", resp.GetStatus())
+}
+
+// Handshake makes a TLS handshake with the identity service and reads on until the service has judged the certificate: with TLS
+// 1.3 the client is done before it is. It returns the service's refusal, or nil when the connection stands.
+func (s *Stack) Handshake(ctx context.Context, files localca.Files) error {
+	conf, err := clientConfig(files)
+	if err != nil {
+		return err
+	}
+	raw, err := (&tls.Dialer{Config: conf}).DialContext(ctx, "tcp", s.identity.Addr)
+	if err != nil {
+		return fmt.Errorf("handshake: %w", err)
+	}
+	defer raw.Close() //nolint:errcheck // nothing is in flight any more
+	if deadline, ok := ctx.Deadline(); ok {
+		if err := raw.SetReadDeadline(deadline); err != nil {
+			return fmt.Errorf("handshake: %w", err)
+		}
+	}
+	// A server that takes the connection speaks first: HTTP/2 begins with its settings.
+	if _, err := raw.Read(make([]byte, 1)); err != nil {
+		return fmt.Errorf("handshake: %w", err)
 	}
 	return nil
+}
+
+func clientConfig(files localca.Files) (*tls.Config, error) {
+	id, err := IdentityID()
+	if err != nil {
+		return nil, err
+	}
+	src, err := mtls.Files(files.Cert, files.Key, files.CA)
+	if err != nil {
+		return nil, err
+	}
+	return mtls.ClientConfig(src, id)
 }

@@ -96,7 +96,7 @@ func TestCallersGetCertificates(t *testing.T) {
 func TestStartTellsWhyNot(t *testing.T) {
 	t.Parallel()
 	binary := filepath.Join(t.TempDir(), "identityd")
-	if err := os.WriteFile(binary, []byte("#!/bin/sh\necho the key is missing\nexit 3\n"), 0o700); err != nil { //nolint:gosec // a program
+	if err := os.WriteFile(binary, []byte("#!/bin/sh\necho the key is missing\nexit 3\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	s := prepare(t, binary)
@@ -120,7 +120,7 @@ echo '{"level":"INFO","msg":"starting","addr":"127.0.0.1:1"}'
 echo '{"level":"INFO","msg":"serving","addr":"127.0.0.1:4711"}'
 exec sleep 600
 `
-	if err := os.WriteFile(binary, []byte(script), 0o700); err != nil { //nolint:gosec // a program
+	if err := os.WriteFile(binary, []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("VAULT_TOKEN", "secret") // not parallel: the environment belongs to the process

@@ -15,6 +15,7 @@ import (
 
 	"samvirke.dev/certs/devvault"
 	"samvirke.dev/certs/vaultserver"
+	"samvirke.dev/deploy/internal/say"
 )
 
 // Vault is a Vault that somebody runs, with a token that may configure it.
@@ -116,7 +117,7 @@ func BuildVault(ctx context.Context, toolDir string, progress io.Writer) (_ stri
 	if _, err := os.Stat(target); err == nil {
 		return target, nil
 	}
-	fmt.Fprintf(progress, "building Vault %s from its module, once; about five minutes on two cores\n", vaultVersion)
+	say.F(progress, "building Vault %s from its module, once; about five minutes on two cores\n", vaultVersion)
 	fresh := target + ".new"
 	args := []string{"-v", "-tags", "minimal", "-trimpath", "-ldflags", "-s -w", "-o", fresh, "github.com/hashicorp/vault"}
 	if err := goBuild(ctx, args, toolDir, &packages{out: progress}, "GOWORK=off", "CGO_ENABLED=0"); err != nil {
@@ -145,7 +146,7 @@ func (p *packages) Write(b []byte) (int, error) {
 			continue
 		}
 		if p.count++; p.count%every == 0 {
-			fmt.Fprintf(p.out, "  %d packages\n", p.count)
+			say.F(p.out, "  %d packages\n", p.count)
 		}
 	}
 	return len(b), nil

@@ -92,7 +92,7 @@ func lacks(field string) func(*auditv1.Record) error {
 
 func both(checks ...func(*auditv1.Record) error) func(*auditv1.Record) error {
 	return func(r *auditv1.Record) error {
-		var bad []error
+		bad := make([]error, 0, len(checks))
 		for _, c := range checks {
 			bad = append(bad, c(r))
 		}

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/status"
 
+	"samvirke.dev/deploy/internal/say"
 	"samvirke.dev/deploy/internal/stack"
 	auditv1 "samvirke.dev/proto/gen/go/samvirke/audit/v1"
 	"samvirke.dev/services/platform/errs"
@@ -16,11 +17,11 @@ import (
 
 // line prints one aspect of a step.
 func (t *teller) line(what, format string, args ...any) {
-	fmt.Fprintf(t.out, "    %-9s %s\n", what, fmt.Sprintf(format, args...))
+	say.F(t.out, "    %-9s %s\n", what, fmt.Sprintf(format, args...))
 }
 
 func (t *teller) question(s step) {
-	fmt.Fprintf(t.out, "\n%2d  %s\n", t.number, s.title)
+	say.F(t.out, "\n%2d  %s\n", t.number, s.title)
 	t.line("who", "%s (%s, system %s)", t.name(s.who), s.who.Org(), s.who.System)
 	t.line("what", "%s", s.rpc[strings.LastIndexByte(s.rpc, '/')+1:])
 	w := s.why
@@ -48,7 +49,7 @@ func (t *teller) answer(answer string, err error) {
 
 func (t *teller) recorded(r *auditv1.Record) {
 	decision := short(r.GetDecision().String(), "DECISION_")
-	var reasons []string
+	reasons := make([]string, 0, len(r.GetReasons()))
 	for _, reason := range r.GetReasons() {
 		reasons = append(reasons, errs.Name(reason))
 	}
@@ -56,8 +57,9 @@ func (t *teller) recorded(r *auditv1.Record) {
 		decision += " " + strings.Join(reasons, ", ")
 	}
 	t.line("audit", "%s  %s", r.GetEventId(), decision)
-	t.line("", "fields [%s], subject %s (%s), agreement %s", strings.Join(r.GetFields(), " "), or(brief(r.GetSubjectRef()), "not stated"),
-		short(r.GetSubjectClass().String(), "SUBJECT_CLASS_"), agreement(r))
+	t.line("", "fields: %s", or(strings.Join(r.GetFields(), ", "), "none"))
+	t.line("", "subject %s (%s), agreement %s", or(brief(r.GetSubjectRef()), "-"),
+		or(short(r.GetSubjectClass().String(), "SUBJECT_CLASS_"), "not looked up"), agreement(r))
 	t.line("", "trace %s, span %s", hex.EncodeToString(r.GetTraceId()), hex.EncodeToString(r.GetSpanId()))
 }
 
@@ -92,4 +94,4 @@ func or(s, fallback string) string {
 	return s
 }
 
-var errAnswered = errors.New("the stranger was answered")
+var errAnswered = errors.New("the stranger was not refused")

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"samvirke.dev/deploy/internal/localca"
+	"samvirke.dev/deploy/internal/say"
 	"samvirke.dev/deploy/internal/stack"
 	auditv1 "samvirke.dev/proto/gen/go/samvirke/audit/v1"
 	commonv1 "samvirke.dev/proto/gen/go/samvirke/common/v1"
@@ -27,6 +28,7 @@ const EventTrailer = "samvirke-event-id"
 type Suite interface {
 	Dial(c stack.Caller, opts ...grpc.DialOption) (*grpc.ClientConn, error)
 	DialAs(files localca.Files, opts ...grpc.DialOption) (*grpc.ClientConn, error)
+	Handshake(ctx context.Context, files localca.Files) error
 	Records(ctx context.Context, events ...string) ([]*auditv1.Record, error)
 }
 
@@ -47,6 +49,8 @@ type Cast struct {
 
 	// Stranger is a certificate that claims to be the Danish fund, of an authority that nobody trusts.
 	Stranger localca.Files
+	// Trusted is the Danish fund's own certificate.
+	Trusted localca.Files
 	// HandshakeLog waits for the service's log line about the stranger's handshake.
 	HandshakeLog func(ctx context.Context) (string, error)
 }
@@ -87,12 +91,12 @@ func Tell(ctx context.Context, suite Suite, cast Cast, out io.Writer) (Result, e
 			return t.result(), errors.Join(append(failures, err)...)
 		}
 		if err := t.tell(ctx, s); err != nil {
-			fmt.Fprintf(t.out, "    NOT AS IT MUST BE: %v\n", err)
+			say.F(t.out, "    NOT AS IT MUST BE: %v\n", err)
 			failures = append(failures, fmt.Errorf("step %d (%s): %w", t.number, s.title, err))
 		}
 	}
 	if err := t.stranger(ctx); err != nil {
-		fmt.Fprintf(t.out, "    NOT AS IT MUST BE: %v\n", err)
+		say.F(t.out, "    NOT AS IT MUST BE: %v\n", err)
 		failures = append(failures, fmt.Errorf("step %d (stranger): %w", t.number, err))
 	}
 	return t.result(), errors.Join(failures...)

@@ -5,7 +5,12 @@ import (
 	"fmt"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	identityv1 "samvirke.dev/proto/gen/go/samvirke/identity/v1"
+
+	"samvirke.dev/deploy/internal/say"
 )
 
 // strangerLimit is how long a stranger may try.
@@ -14,24 +19,23 @@ const strangerLimit = 5 * time.Second
 // stranger shows a certificate that says the right name and comes from the wrong authority (SEC-01).
 func (t *teller) stranger(ctx context.Context) error {
 	t.number++
-	fmt.Fprintf(t.out, "\n%2d  A stranger shows a certificate in the Danish fund's name, signed by an authority that nobody trusts\n", t.number)
+	say.F(t.out, "\n%2d  A stranger shows a certificate in the Danish fund's name, signed by an authority that nobody trusts\n", t.number)
 	t.line("who", "unknown; the certificate says %s", t.name(t.cast.DanishFund))
 	t.line("what", "a connection")
-	conn, err := t.suite.DialAs(t.cast.Stranger)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
 	ctx, cancel := context.WithTimeout(ctx, strangerLimit)
 	defer cancel()
-	why := because(t.cast.DanishFund, identification, "2026-106")
-	_, err = identityv1.NewIdentityServiceClient(conn).ResolveSubject(ctx, &identityv1.ResolveSubjectRequest{
-		Context: why, NationalId: t.cast.Dane.id(),
-	})
-	if err == nil {
+	// The same handshake succeeds with the right certificate; else a refusal would prove nothing.
+	if err := t.suite.Handshake(ctx, t.cast.Trusted); err != nil {
+		return fmt.Errorf("the fund's own certificate is refused: %w", err)
+	}
+	refusal := t.suite.Handshake(ctx, t.cast.Stranger)
+	if refusal == nil {
 		return errAnswered
 	}
-	t.line("refused", "at the TLS handshake, before any request is read: %v", err)
+	t.line("refused", "at the TLS handshake, before any request is read: %v", refusal)
+	if err := t.unanswered(ctx); err != nil {
+		return err
+	}
 	t.line("audit", "none: there was no request and no caller to record. The service's log keeps the refusal:")
 	if t.cast.HandshakeLog == nil {
 		return nil
@@ -41,5 +45,21 @@ func (t *teller) stranger(ctx context.Context) error {
 		return fmt.Errorf("no log line about the handshake: %w", err)
 	}
 	t.line("log", "%s", line)
+	return nil
+}
+
+// unanswered makes a call with the stranger's certificate, which must not come through either.
+func (t *teller) unanswered(ctx context.Context) error {
+	conn, err := t.suite.DialAs(t.cast.Stranger)
+	if err != nil {
+		return err
+	}
+	defer conn.Close() //nolint:errcheck // nothing is in flight any more
+	_, err = identityv1.NewIdentityServiceClient(conn).ResolveSubject(ctx, &identityv1.ResolveSubjectRequest{
+		Context: because(t.cast.DanishFund, identification, "2026-106"), NationalId: t.cast.Dane.id(),
+	})
+	if status.Code(err) != codes.Unavailable {
+		return fmt.Errorf("%w: %w", errAnswered, err)
+	}
 	return nil
 }

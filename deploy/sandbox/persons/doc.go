@@ -25,6 +25,6 @@ const (
 func JSONL() string { return jsonl }
 
 // PublishedNumbers returns the canonical numbers of all published test persons, also of those who are not in JSONL: numbers that
-// are no longer in force, that no register knows, or that are no person's. It is the list for the identity service's environment
+// are no longer in force, that no register knows, or that are immunity numbers. It is the list for the identity service's environment
 // guard.
 func PublishedNumbers() []string { return strings.Fields(published) }

@@ -1,3 +1,5 @@
+// The real Vault server as a development and test tool, built unmodified and linked into nothing of ours (licence BUSL-1.1).
+// Build: GOWORK=off go build -tags minimal -trimpath -ldflags "-s -w" -o <cache>/vault-v1.21.2 github.com/hashicorp/vault
 module samvirke.dev/deploy/tools/vault
 
 go 1.26
@@ -370,6 +372,7 @@ require (
 	sigs.k8s.io/yaml v1.6.0 // indirect
 )
 
+// The replacements under which Vault v1.21.2 builds from its published module.
 replace github.com/99designs/keyring => github.com/Jeffail/keyring v1.2.3
 
 replace github.com/ma314smith/signedxml v1.1.1 => github.com/moov-io/signedxml v1.1.1

@@ -1,6 +1,9 @@
 package synthetic_test
 
 import (
+	"bytes"
+	"errors"
+	"strings"
 	"testing"
 
 	"samvirke.dev/services/identity/internal/core/civil"
@@ -89,3 +92,33 @@ func BenchmarkNext(b *testing.B) {
 		g.Next()
 	}
 }
+
+func TestWriteJSONL(t *testing.T) {
+	t.Parallel()
+	var one, two bytes.Buffer
+	fund := func(m synthetic.Member) string {
+		if m.Index%2 == 0 {
+			return "DK:10000017"
+		}
+		return ""
+	}
+	for _, w := range []*bytes.Buffer{&one, &two} {
+		if err := synthetic.WriteJSONL(w, 50, fund); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if one.String() != two.String() || strings.Count(one.String(), "\n") != 50 || strings.Count(one.String(), "DK:10000017") != 25 {
+		t.Errorf("%.500s", one.String())
+	}
+	if m := synthetic.At(0); !strings.HasPrefix(one.String(), `{"number":"`+m.Number+`"`) || m.FullName() != m.GivenName+" "+m.FamilyName {
+		t.Errorf("%.100s", one.String())
+	}
+	if err := synthetic.WriteJSONL(full{}, 5_000, nil); err == nil {
+		t.Error("a full disk goes unnoticed")
+	}
+}
+
+// full is a disk with no room left.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("full") }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -54,40 +52,14 @@ func (r *Recorder) flush(ctx context.Context, batch [][]row) error {
 	return r.db.InTx(ctx, func(ctx context.Context) error { return insert(ctx, r.db, all) })
 }
 
-// chunk is the most rows of one statement. Statements come in powers of two, so that a handful of prepared ones serve any
-// number of rows.
-const chunk = 64
-
 func insert(ctx context.Context, db *sqlkit.DB, rows []row) error {
-	for size := chunk; len(rows) > 0; size /= 2 {
-		for len(rows) >= size {
-			args := make([]any, 0, size*4)
-			for _, row := range rows[:size] {
-				args = append(args, row.event, row.item, row.at, row.sealed)
-			}
-			if _, err := db.Exec(ctx, insertText(size), args...); err != nil {
-				return err
-			}
-			rows = rows[size:]
-		}
+	const columns = 4
+	args := make([]any, 0, len(rows)*columns)
+	for _, row := range rows {
+		args = append(args, row.event, row.item, row.at, row.sealed)
 	}
-	return nil
-}
-
-func insertText(rows int) string {
-	var b strings.Builder
-	b.WriteString("INSERT INTO audit_outbox (event_id, item, recorded_at, sealed) VALUES ")
-	for i := range rows {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		for column := range 4 {
-			b.WriteString([]string{"($", ",$", ",$", ",$"}[column])
-			b.WriteString(strconv.Itoa(i*4 + column + 1))
-		}
-		b.WriteByte(')')
-	}
-	return b.String()
+	_, err := db.InsertRows(ctx, "INSERT INTO audit_outbox (event_id, item, recorded_at, sealed) VALUES", columns, args)
+	return err
 }
 
 // Reader reads sealed records back.

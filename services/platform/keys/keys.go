@@ -26,25 +26,25 @@ import (
 // Errors that callers tell apart with errors.Is. None of them, nor any error of this package, carries key material,
 // plaintext or the input of a pseudonym.
 var (
-	// ErrExpired: the last successful unwrap is older than Config.MaxAge, or the ring is closed. Nothing may be
+	// ErrExpired means: the last successful unwrap is older than Config.MaxAge, or the ring is closed. Nothing may be
 	// encrypted, decrypted or looked up; answer UNAVAILABLE and try later.
 	ErrExpired = errors.New("keys: not confirmed by the key service within the allowed time")
-	// ErrUnknownName: the ring has no keyset of this name.
+	// ErrUnknownName means: the ring has no keyset of this name.
 	ErrUnknownName = errors.New("keys: no such keyset in the ring")
-	// ErrKind: the keyset exists but serves the other purpose, or was declared before with another key-encryption key.
+	// ErrKind means: the keyset exists but serves the other purpose, or was declared before with another key-encryption key.
 	ErrKind = errors.New("keys: keyset declared differently")
-	// ErrDecrypt: wrong key, wrong associated data or altered ciphertext. Deliberately no finer distinction.
+	// ErrDecrypt means: wrong key, wrong associated data or altered ciphertext. Deliberately no finer distinction.
 	ErrDecrypt = errors.New("keys: decryption refused")
-	// ErrUnknownVersion: a ciphertext or pseudonym names a key version that this ring has not loaded (yet). A refresh
+	// ErrUnknownVersion means: a ciphertext or pseudonym names a key version that this ring has not loaded (yet). A refresh
 	// is requested when it happens, so a retry after a moment may succeed.
 	ErrUnknownVersion = errors.New("keys: key version not loaded")
-	// ErrUnwrap: the key service answered and refused (wrong key-encryption key, wrong associated data, no permission).
+	// ErrUnwrap means: the key service answered and refused (wrong key-encryption key, wrong associated data, no permission).
 	ErrUnwrap = errors.New("keys: wrapping key refused")
-	// ErrUnreachable: the key service did not answer, is sealed, or answered with a server-side fault.
+	// ErrUnreachable means: the key service did not answer, is sealed, or answered with a server-side fault.
 	ErrUnreachable = errors.New("keys: key service unreachable")
-	// ErrRolledBack: the store holds an older revision than this process has already seen.
+	// ErrRolledBack means: the store holds an older revision than this process has already seen.
 	ErrRolledBack = errors.New("keys: stored keyset is older than the one in use")
-	// ErrEmptyInput: a pseudonym of nothing was asked for; it would be the same for everybody.
+	// ErrEmptyInput means: a pseudonym of nothing was asked for; it would be the same for everybody.
 	ErrEmptyInput = errors.New("keys: empty input")
 )
 
@@ -113,13 +113,13 @@ type Config struct {
 func (c Config) validate() error {
 	var errs []error
 	if c.Store == nil {
-		errs = append(errs, errors.New("Store is missing"))
+		errs = append(errs, errors.New("the Store is missing"))
 	}
 	if c.Wrap == nil {
-		errs = append(errs, errors.New("Wrap is missing"))
+		errs = append(errs, errors.New("the Wrap function is missing"))
 	}
 	if c.Now == nil {
-		errs = append(errs, errors.New("Now is missing"))
+		errs = append(errs, errors.New("the clock Now is missing"))
 	}
 	if c.RefreshEvery <= 0 {
 		errs = append(errs, errors.New("RefreshEvery must be positive"))

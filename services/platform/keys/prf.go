@@ -4,6 +4,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -169,7 +170,7 @@ func newPRFs(h *keyset.Handle) ([]versionPRF, error) {
 	}
 	primary, ok := set.PRFs[set.PrimaryID]
 	if !ok {
-		return nil, fmt.Errorf("no primary key")
+		return nil, errors.New("no primary key")
 	}
 	out := []versionPRF{{version: set.PrimaryID, f: primary}}
 	// Newest first: entries are appended on rotation, and rows of the last version are the likeliest to remain.

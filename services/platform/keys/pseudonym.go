@@ -19,7 +19,7 @@ const (
 	sumOffset    = 10
 )
 
-// ErrMalformed: the text is no pseudonym, or the bytes no digest. The error never repeats the input, which may be
+// ErrMalformed says that the text is no pseudonym, or the bytes no digest. The error never repeats the input, which may be
 // anything a caller sent.
 var ErrMalformed = errors.New("keys: malformed")
 

@@ -99,7 +99,7 @@ func TestDigestFramesItsParts(t *testing.T) {
 		}
 		seen[d] = i
 	}
-	if digest("abc") != digest("abc") {
+	if again := digest("abc"); again != digest("abc") {
 		t.Error("not deterministic")
 	}
 	back, err := keys.ParseDigest(digest("abc").Bytes())

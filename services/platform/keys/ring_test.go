@@ -404,7 +404,9 @@ func TestUnknownVersionNudgesRun(t *testing.T) {
 			t.Errorf("%d calls", n)
 		}
 		cancel()
-		<-done
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Errorf("Run: %v", err)
+		}
 	})
 }
 

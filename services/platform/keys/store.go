@@ -10,9 +10,9 @@ import (
 
 // Errors of a Store.
 var (
-	// ErrNoKeyset: Load found no keyset of this name.
+	// ErrNoKeyset means: Load found no keyset of this name.
 	ErrNoKeyset = errors.New("keys: no stored keyset")
-	// ErrConflict: Save found another revision than expected; somebody else was quicker.
+	// ErrConflict means: Save found another revision than expected; somebody else was quicker.
 	ErrConflict = errors.New("keys: keyset changed meanwhile")
 )
 

@@ -88,7 +88,7 @@ func message(t *testing.T, name string, fields []field) *descriptorpb.Descriptor
 			label = descriptorpb.FieldDescriptorProto_LABEL_REPEATED
 		}
 		fd := &descriptorpb.FieldDescriptorProto{
-			Name: proto.String(f.name), Number: proto.Int32(int32(i + 1)), Type: f.kind.Enum(), Label: label.Enum(), Options: opts, //nolint:gosec // a handful
+			Name: proto.String(f.name), Number: proto.Int32(int32(i + 1)), Type: f.kind.Enum(), Label: label.Enum(), Options: opts,
 		}
 		if f.typeName != "" {
 			fd.TypeName = proto.String(f.typeName)

@@ -15,6 +15,7 @@ import (
 	"samvirke.dev/services/platform/authz"
 	"samvirke.dev/services/platform/errs"
 	"samvirke.dev/services/platform/idem"
+	"samvirke.dev/services/platform/keys"
 	"samvirke.dev/services/platform/sqlkit"
 )
 
@@ -208,6 +209,8 @@ func storeError(err error) error {
 	switch {
 	case errors.Is(err, audit.ErrUnavailable):
 		return errs.New(commonv1.Reason_REASON_AUDIT_UNAVAILABLE, errs.Cause(err))
+	case errors.Is(err, keys.ErrExpired), errors.Is(err, keys.ErrUnknownVersion):
+		return errs.New(commonv1.Reason_REASON_KEYS_UNAVAILABLE, errs.Cause(err))
 	case errors.Is(err, sqlkit.ErrBusy):
 		return errs.New(commonv1.Reason_REASON_CONFLICT, errs.Cause(err))
 	case errors.Is(err, sqlkit.ErrUnavailable), errors.Is(err, sqlkit.ErrFull), errors.Is(err, sqlkit.ErrReadOnly):

@@ -90,6 +90,8 @@ func classOf(err error) (code string, class error) {
 		return "", ErrUnavailable // also when it is conn_timeout that ended the attempt, which is no deadline of the caller
 	}
 	switch {
+	case errors.Is(err, errLost):
+		return "", ErrBusy // nothing of it was committed: it can be tried again
 	case errors.Is(err, context.DeadlineExceeded):
 		return "", context.DeadlineExceeded
 	case errors.Is(err, context.Canceled):

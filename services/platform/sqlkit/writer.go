@@ -4,19 +4,36 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"sync/atomic"
 
 	"modernc.org/sqlite"
 )
 
 // writer is the one connection that changes a SQLite database. Holding it for good keeps its statements compiled: database/sql
 // could not prepare a statement on a busy pool of one, and compiling costs more than most statements.
+//
+// Transactions that wait for each other share one commit, because making a commit durable costs more than most transactions: each runs
+// in a savepoint of a common transaction, one after the other, and nobody is told of success before the common commit.
 type writer struct {
 	pool  *sql.DB
 	conn  *sql.Conn
-	gate  chan struct{} // holds one token while a transaction is under way; guards stmts too
+	gate  chan struct{} // holds one token while somebody uses the connection; guards all below
 	max   int
 	stmts map[string]*sql.Stmt
+	group *group // the common transaction under way, or nil
+
+	waiting atomic.Int32 // how many wait for the gate
 }
+
+// group is a transaction that several share.
+type group struct {
+	members int           // whose work is done and waits for the commit
+	done    chan struct{} // closed when the outcome is known
+	err     error         // the outcome
+}
+
+// maxGroup bounds how many share a commit, so that nobody waits long for others.
+const maxGroup = 64
 
 func newWriter(ctx context.Context, pool *sql.DB, limit int) (*writer, error) {
 	pool.SetMaxOpenConns(1)
@@ -28,21 +45,29 @@ func newWriter(ctx context.Context, pool *sql.DB, limit int) (*writer, error) {
 }
 
 // begin waits for its turn, at most until ctx ends, and begins a transaction that holds the write lock from the start: a lock taken
-// later could fail half-way.
+// later could fail half-way. It joins the common transaction if one is under way.
 func (w *writer) begin(ctx context.Context) (runner, error) {
 	if err := w.enter(ctx); err != nil {
 		return nil, err
 	}
 	tx := &liteTx{w: w}
-	if _, err := tx.exec(ctx, "BEGIN IMMEDIATE", nil); err != nil {
-		w.leave()
-		return nil, err
+	if w.group == nil {
+		if _, err := tx.exec(ctx, "BEGIN IMMEDIATE", nil); err != nil {
+			w.leave()
+			return nil, err
+		}
+		w.group = &group{done: make(chan struct{})}
+	}
+	if _, err := tx.exec(context.WithoutCancel(ctx), "SAVEPOINT member", nil); err != nil {
+		return nil, errors.Join(err, tx.abandon(ctx, err))
 	}
 	return tx, nil
 }
 
 // enter waits for the writer's turn, at most until ctx ends; leave passes the turn on.
 func (w *writer) enter(ctx context.Context) error {
+	w.waiting.Add(1)
+	defer w.waiting.Add(-1)
 	select {
 	case w.gate <- struct{}{}:
 		return nil
@@ -53,8 +78,11 @@ func (w *writer) enter(ctx context.Context) error {
 
 func (w *writer) leave() { <-w.gate }
 
-func (w *writer) close() error {
+func (w *writer) close(ctx context.Context) error {
 	w.gate <- struct{}{} // waits for the transaction under way; nobody begins another, since the DB is marked closed
+	if w.group != nil {
+		(&liteTx{w: w}).settle(ctx)
+	}
 	errs := make([]error, 0, len(w.stmts)+2)
 	for _, stmt := range w.stmts {
 		errs = append(errs, stmt.Close())
@@ -118,25 +146,79 @@ func (t *liteTx) query(ctx context.Context, query string, args []any) (*sql.Rows
 	return rows, err
 }
 
+// commit ends the member's part and waits for the common commit. Whoever gets the next turn and is a member commits for all: those who
+// came to the gate before it have had theirs by then, so a group grows with the crowd and a lone transaction commits at once.
 func (t *liteTx) commit(ctx context.Context) error {
+	ctx = context.WithoutCancel(ctx)
 	t.closeRows()
-	_, err := t.exec(context.WithoutCancel(ctx), "COMMIT", nil)
-	if err != nil { // for instance a disk that is full: the transaction may still be open
-		_ = t.rollback(ctx)
-		return err
+	if _, err := t.exec(ctx, "RELEASE member", nil); err != nil {
+		return errors.Join(err, t.abandon(ctx, err))
+	}
+	g := t.w.group
+	g.members++
+	if g.members >= maxGroup || t.w.waiting.Load() == 0 {
+		t.settle(ctx)
+		t.w.leave()
+		return g.err
 	}
 	t.w.leave()
+	select {
+	case <-g.done:
+		return g.err
+	case t.w.gate <- struct{}{}:
+	}
+	if t.w.group == g {
+		t.settle(ctx)
+	}
+	t.w.leave()
+	return g.err // known: the group is settled by us, or was while we waited
+}
+
+// settle commits the common transaction and tells its members. The caller holds the gate.
+func (t *liteTx) settle(ctx context.Context) {
+	_, err := t.exec(context.WithoutCancel(ctx), "COMMIT", nil)
+	if err != nil { // for instance a disk that is full: the transaction may still be open
+		_, _ = t.exec(context.WithoutCancel(ctx), "ROLLBACK", nil) // fails if SQLite has done it already
+	}
+	t.end(err)
+}
+
+// end tells the members the outcome. The caller holds the gate.
+func (t *liteTx) end(err error) {
+	g := t.w.group
+	t.w.group, g.err = nil, err
+	close(g.done)
+}
+
+// rollback gives up the member's part and leaves that of the others alone, unless the failure took the whole transaction along: then the
+// others are told that theirs is lost, too.
+func (t *liteTx) rollback(ctx context.Context) error {
+	ctx = context.WithoutCancel(ctx)
+	t.closeRows()
+	if t.w.group.members == 0 {
+		err := t.abandon(ctx, errLost)
+		if lite, ok := errors.AsType[*sqlite.Error](err); ok && lite.Code() == sqliteError {
+			return sql.ErrTxDone // SQLite had rolled back by itself, which is what is wanted
+		}
+		return err
+	}
+	for _, query := range []string{"ROLLBACK TO member", "RELEASE member"} {
+		if _, err := t.exec(ctx, query, nil); err != nil {
+			return errors.Join(sql.ErrTxDone, t.abandon(ctx, errLost))
+		}
+	}
+	t.w.leave() // the members that wait settle their transaction
 	return nil
 }
 
-// rollback gives up the transaction. SQLite refuses only if it has rolled back by itself, which is what is wanted.
-func (t *liteTx) rollback(ctx context.Context) error {
-	t.closeRows()
+// errLost is what members are told whose transaction was rolled back by the failure of another one.
+var errLost = errors.New("sqlkit: a transaction that shared the commit failed and took it along")
+
+// abandon rolls the common transaction back, tells its members why and passes the turn on.
+func (t *liteTx) abandon(ctx context.Context, why error) error {
 	_, err := t.exec(context.WithoutCancel(ctx), "ROLLBACK", nil)
+	t.end(why)
 	t.w.leave()
-	if lite, ok := errors.AsType[*sqlite.Error](err); ok && lite.Code() == sqliteError {
-		return sql.ErrTxDone
-	}
 	return err
 }
 

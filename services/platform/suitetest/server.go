@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -45,6 +46,8 @@ type Options struct {
 	Keysets    []keys.Spec
 	Clock      clock.Clock // the system's when nil
 	Limits     func(*rpc.Config)
+	Wrap       *LocalWrap // a fresh one when nil; a second server on the same database needs that of the first
+	Telemetry  func(*telemetry.Config)
 	// Register adds the service.
 	Register func(s *Server, r grpc.ServiceRegistrar)
 }
@@ -63,8 +66,9 @@ type Server struct {
 	Logs    *SafeBuffer
 	Wrap    *LocalWrap
 
-	recorder *audit.Recorder
-	t        testing.TB
+	recorder   *audit.Recorder
+	agreements atomic.Pointer[agreement.Set]
+	t          testing.TB
 }
 
 // Start runs a server until the test ends.
@@ -73,13 +77,16 @@ func Start(t testing.TB, o Options) *Server {
 	if o.Clock == nil {
 		o.Clock = clock.System()
 	}
-	s := &Server{t: t, CA: certtest.New(t, TrustDomain), DB: o.DB, Logs: &SafeBuffer{}, Wrap: &LocalWrap{keys: map[string]tink.AEAD{}}}
+	if o.Wrap == nil {
+		o.Wrap = NewLocalWrap()
+	}
+	s := &Server{t: t, CA: certtest.New(t, TrustDomain), DB: o.DB, Logs: &SafeBuffer{}, Wrap: o.Wrap}
 	if s.DB == nil {
 		s.DB = sqltest.Open(t, sqltest.MemoryConfig(t))
 	}
 	s.migrate(o.Migrations)
 	s.openKeys(o)
-	tel := s.telemetry()
+	tel := s.telemetry(o.Telemetry)
 	s.openServer(o, tel)
 	return s
 }
@@ -112,9 +119,13 @@ func (s *Server) openKeys(o Options) {
 	s.recorder, s.Records = recorder, reader
 }
 
-func (s *Server) telemetry() *telemetry.Telemetry {
+func (s *Server) telemetry(edit func(*telemetry.Config)) *telemetry.Telemetry {
 	s.t.Helper()
-	tel, err := telemetry.New(s.t.Context(), telemetry.Config{ServiceName: "test", LogWriter: s.Logs})
+	config := telemetry.Config{ServiceName: "test", LogWriter: s.Logs}
+	if edit != nil {
+		edit(&config)
+	}
+	tel, err := telemetry.New(s.t.Context(), config)
 	s.must(err)
 	return tel
 }
@@ -140,14 +151,21 @@ func (s *Server) openServer(o Options, tel *telemetry.Telemetry) {
 	o.Register(s, s.RPC.Registrar())
 	s.Methods, err = s.RPC.Cover()
 	s.must(err)
+	s.UseAgreements(o.Agreements)
+	s.RPC.Use(func() authz.Agreements { return s.agreements.Load() })
+	s.serve(tel)
+}
+
+// UseAgreements puts other agreement files in force, also while calls run.
+func (s *Server) UseAgreements(texts map[string]string) {
+	s.t.Helper()
 	files := fstest.MapFS{}
-	for name, text := range o.Agreements {
+	for name, text := range texts {
 		files[name] = &fstest.MapFile{Data: []byte(text)}
 	}
 	set, err := agreement.Load(files, s.Methods)
 	s.must(err)
-	s.RPC.Use(func() authz.Agreements { return set })
-	s.serve(tel)
+	s.agreements.Store(set)
 }
 
 func (s *Server) serve(tel *telemetry.Telemetry) {
@@ -222,6 +240,9 @@ type LocalWrap struct {
 	keys map[string]tink.AEAD
 	fail error
 }
+
+// NewLocalWrap returns a wrap without keys; each is made when it is first asked for.
+func NewLocalWrap() *LocalWrap { return &LocalWrap{keys: map[string]tink.AEAD{}} }
 
 // Fail makes every later call fail with err; nil mends it.
 func (l *LocalWrap) Fail(err error) {

@@ -28,7 +28,8 @@ type leaky struct {
 
 func (l leaky) Check(ctx context.Context, r *healthpb.HealthCheckRequest) (*healthpb.HealthCheckResponse, error) {
 	err := status.Error(codes.Internal, "no row for "+r.GetService())
-	l.tel.Logger().ErrorContext(ctx, "refused "+r.GetService(), "error", err, "subject", r.GetService())
+	l.tel.Logger().ErrorContext(ctx, "refused "+r.GetService(), //nolint:sloglint // carelessness is the point
+		"error", err, "subject", r.GetService())
 	return nil, err
 }
 
@@ -114,7 +115,9 @@ func serve(t *testing.T, tel *telemetry.Telemetry) *grpc.ClientConn {
 	t.Cleanup(func() {
 		_ = conn.Close()
 		srv.Stop()
-		<-done
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
 	})
 	return conn
 }

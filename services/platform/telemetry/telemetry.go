@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -45,7 +46,7 @@ type Config struct {
 	// ServiceName, ServiceVersion and InstanceID describe the process; nothing else is sent about it.
 	ServiceName, ServiceVersion, InstanceID string
 	// LogLevel is the least level that is written; nil means Info.
-	LogLevel slog.Leveler
+	LogLevel slog.Leveler //nolint:misspell // the standard library spells it so
 	// LogWriter receives one JSON object per line.
 	LogWriter io.Writer
 	// SpanNames are names of spans besides RPC methods, such as those of jobs. Constants only.
@@ -86,6 +87,8 @@ type Telemetry struct {
 	tp     *sdktrace.TracerProvider
 	mp     *sdkmetric.MeterProvider
 	conn   *grpc.ClientConn // nil without an endpoint
+
+	stopped atomic.Bool
 }
 
 // New builds logger, tracer and meter. It does not wait for the endpoint: a collector that is away costs spans, never
@@ -191,8 +194,11 @@ func (t *Telemetry) Flush(ctx context.Context) error {
 const lastExport = 3 * time.Second
 
 // Shutdown exports what is waiting, for three seconds at most, and stops every goroutine. The logger goes on working.
-// It is the last thing to stop in a process. What could not be exported in time is lost and logged, not an error.
+// It is the last thing to stop in a process. What could not be exported in time is lost and logged, not an error. A second call does nothing.
 func (t *Telemetry) Shutdown(ctx context.Context) error {
+	if t.stopped.Swap(true) {
+		return nil
+	}
 	limited, cancel := context.WithTimeout(ctx, lastExport)
 	defer cancel()
 	var errs []error
@@ -208,7 +214,6 @@ func (t *Telemetry) Shutdown(ctx context.Context) error {
 	}
 	if t.conn != nil {
 		errs = append(errs, t.conn.Close())
-		t.conn = nil
 	}
 	return errors.Join(errs...)
 }

@@ -13,12 +13,12 @@ import (
 	"os"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"samvirke.dev/deploy/internal/localca"
+	commonv1 "samvirke.dev/proto/gen/go/samvirke/common/v1"
+	"samvirke.dev/services/platform/errs"
 )
 
 // Method is the full name of the one RPC. It takes and gives google.protobuf.BytesValue, so it needs no schema of its own.
@@ -73,17 +73,18 @@ func Serve(ctx context.Context, lis net.Listener, files localca.Files) error {
 	return nil
 }
 
+//nolint:revive // the signature is the library's
 func handle(_ any, _ context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
 	in := new(wrapperspb.BytesValue)
 	if err := decode(in); err != nil {
 		return nil, err
 	}
 	if len(in.GetValue()) < head {
-		return nil, status.Error(codes.InvalidArgument, "request is too short")
+		return nil, errs.New(commonv1.Reason_REASON_INVALID_REQUEST)
 	}
 	n := payload(int(binary.BigEndian.Uint32(in.GetValue())))
 	if n > maxAnswer {
-		return nil, status.Error(codes.InvalidArgument, "answer asked for is too long")
+		return nil, errs.New(commonv1.Reason_REASON_INVALID_REQUEST)
 	}
 	if n <= len(in.GetValue()) {
 		return &wrapperspb.BytesValue{Value: in.GetValue()[:n]}, nil

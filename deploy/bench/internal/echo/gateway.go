@@ -10,14 +10,14 @@ import (
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"samvirke.dev/certs/mtls"
 	"samvirke.dev/certs/workload"
 	"samvirke.dev/deploy/internal/localca"
+	commonv1 "samvirke.dev/proto/gen/go/samvirke/common/v1"
+	"samvirke.dev/services/platform/errs"
 )
 
 // Path is where the bare gateway takes the echo's requests: a POST with the message as JSON.
@@ -32,7 +32,7 @@ func Gateway(ctx context.Context, lis net.Listener, files localca.Files, backend
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer conn.Close() //nolint:errcheck // nothing is in flight any more
 	conf, err := serverConfig(files)
 	if err != nil {
 		return err
@@ -78,7 +78,7 @@ func forward(mux *runtime.ServeMux, conn *grpc.ClientConn) runtime.HandlerFunc {
 		}
 		request, answer := new(wrapperspb.BytesValue), new(wrapperspb.BytesValue)
 		if err := in.NewDecoder(r.Body).Decode(request); err != nil {
-			runtime.HTTPError(ctx, mux, out, w, r, status.Error(codes.InvalidArgument, "request is no JSON of the message"))
+			runtime.HTTPError(ctx, mux, out, w, r, errs.New(commonv1.Reason_REASON_INVALID_REQUEST))
 			return
 		}
 		var md runtime.ServerMetadata

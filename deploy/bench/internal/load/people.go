@@ -72,7 +72,7 @@ func readPeople(path string) ([]person, error) {
 	if err != nil {
 		return nil, fmt.Errorf("people: %w", err)
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // only read
 	var all []person
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {

@@ -8,7 +8,10 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strconv"
 	"text/tabwriter"
+
+	"samvirke.dev/deploy/internal/say"
 )
 
 // Round is one measurement.
@@ -130,17 +133,17 @@ func (r Report) JSON(w io.Writer) error {
 // Table writes the report for people.
 func (r Report) Table(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(tw, "what\tpersons\trequests/s\tbaseline/s\tratio\tp50 ms\tp99 ms\tp99 ratio\tserver CPU us\tbytes in/out\t")
+	say.F(tw, "what\tpersons\trequests/s\tbaseline/s\tratio\tp50 ms\tp99 ms\tp99 ratio\tserver CPU us\tbytes in/out\t\n")
 	for _, row := range r.Results {
-		fmt.Fprintf(tw, "%s\t%s\t%.0f\t%.0f\t%.3f\t%.2f\t%.2f\t%.2f\t%.1f\t%d/%d\t\n", row.Name, count(row.Persons), row.RPS,
+		say.F(tw, "%s\t%s\t%.0f\t%.0f\t%.3f\t%.2f\t%.2f\t%.2f\t%.1f\t%d/%d\t\n", row.Name, count(row.Persons), row.RPS,
 			row.BaselineRPS, row.Ratio, row.P50, row.P99, row.P99Ratio, row.CPU, row.RequestBytes, row.ResponseBytes)
 	}
 	if len(r.Services) > 0 {
-		fmt.Fprintln(tw, "\t\t\t\t\t\t\t\t\t\t")
-		fmt.Fprintln(tw, "service\tpersons\tready ms\tidle MB\tloaded MB\tpeak MB\t\t\t\t\t")
+		say.F(tw, "\t\t\t\t\t\t\t\t\t\t\n")
+		say.F(tw, "service\tpersons\tready ms\tidle MB\tloaded MB\tpeak MB\t\t\t\t\t\n")
 	}
 	for _, s := range r.Services {
-		fmt.Fprintf(tw, "%s\t%s\t%.0f\t%.1f\t%.1f\t%.1f\t\t\t\t\t\n", s.Name, count(s.Persons), s.ReadyMillis, s.IdleMB, s.ResidentMB, s.PeakMB)
+		say.F(tw, "%s\t%s\t%.0f\t%.1f\t%.1f\t%.1f\t\t\t\t\t\n", s.Name, count(s.Persons), s.ReadyMillis, s.IdleMB, s.ResidentMB, s.PeakMB)
 	}
 	if err := tw.Flush(); err != nil {
 		return fmt.Errorf("write report: %w", err)
@@ -152,5 +155,5 @@ func count(n int) string {
 	if n == 0 {
 		return "-"
 	}
-	return fmt.Sprint(n)
+	return strconv.Itoa(n)
 }

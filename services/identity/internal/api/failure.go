@@ -25,7 +25,7 @@ func failure(err error, field string) error {
 	case commonv1.Reason_REASON_UNSPECIFIED:
 		return err // an ended context or a fault that nobody classified: errs finds out
 	case commonv1.Reason_REASON_NATIONAL_ID_INVALID:
-		why, _ := errors.AsType[nationalid.Reason](err)
+		why, _ := errors.AsType[nationalid.RefusalError](err)
 		return errs.New(reason, errs.Field(field, string(why)))
 	case commonv1.Reason_REASON_NATIONAL_ID_OUTSIDE_ENVIRONMENT:
 		return errs.New(reason, errs.Field(field, "belongs to another environment"))
@@ -35,7 +35,7 @@ func failure(err error, field string) error {
 }
 
 func reasonOf(err error) commonv1.Reason {
-	if _, ok := errors.AsType[nationalid.Reason](err); ok {
+	if _, ok := errors.AsType[nationalid.RefusalError](err); ok {
 		return commonv1.Reason_REASON_NATIONAL_ID_INVALID
 	}
 	switch {

@@ -8,7 +8,7 @@ import (
 	"samvirke.dev/services/identity/internal/core/nationalid"
 )
 
-// Errors of the use cases. Besides them: nationalid.Reason for what is no number, nationalid.ErrOutsideEnvironment, and the error of
+// Errors of the use cases. Besides them: nationalid.RefusalError for what is no number, nationalid.ErrOutsideEnvironment, and the error of
 // an ended context. None holds anything personal.
 var (
 	// ErrNotFound means that nobody is known under the number or handle, or that the caller may not know that somebody is.

@@ -259,10 +259,10 @@ func TestNumbersOfOtherEnvironments(t *testing.T) {
 	for number, want := range map[core.RawNumber]error{
 		{Country: nationalid.Denmark, Text: "1403851013"}:   nationalid.ErrOutsideEnvironment,
 		{Country: nationalid.Sweden, Text: "198203249274"}:  nationalid.ErrOutsideEnvironment,
-		{Country: nationalid.Sweden, Text: "198503149803"}:  nationalid.BadCheckDigit,
-		{Country: nationalid.Sweden, Text: "5560269986"}:    nationalid.OrganisationNumber,
-		{Country: nationalid.CountryUnknown, Text: "12345"}: nationalid.BadCountry,
-		{Country: nationalid.Denmark, Text: "198503149802"}: nationalid.BadForm,
+		{Country: nationalid.Sweden, Text: "198503149803"}:  nationalid.ErrCheckDigit,
+		{Country: nationalid.Sweden, Text: "5560269986"}:    nationalid.ErrOrganisation,
+		{Country: nationalid.CountryUnknown, Text: "12345"}: nationalid.ErrCountry,
+		{Country: nationalid.Denmark, Text: "198503149802"}: nationalid.ErrForm,
 	} {
 		if _, err := r.service.Resolve(t.Context(), fund(fundDK), number); !errors.Is(err, want) {
 			t.Errorf("resolve: %v, want %v", err, want)

@@ -112,10 +112,10 @@ func New(d Deps) (*Importer, error) {
 
 // Report tells what an import did.
 type Report struct {
-	Persons int // lines with a person
-	Stored  int // persons inserted or replaced
-	Stale   int // persons of whom the store knows something newer
-	Merged  int // rows that turned out to be the same person as another
+	Persons int `json:"persons"` // lines with a person
+	Stored  int `json:"stored"`  // persons inserted or replaced
+	Stale   int `json:"stale"`   // persons of whom the store knows something newer
+	Merged  int `json:"merged"`  // rows that turned out to be the same person as another
 }
 
 // Import reads the file from its present position, twice. Errors: *RefusedError, after which nothing was changed; ErrChanged; those of

@@ -135,7 +135,7 @@ func IDForms(country, id string) []string {
 
 // encodings are what an id becomes when somebody thinks that it is hidden by that.
 func encodings(country, id string) []string {
-	var out []string
+	out := make([]string, 0, 3*7)
 	for _, plain := range []string{id, country + ":" + id, id[:len(id)-4] + "-" + id[len(id)-4:]} {
 		sum := sha256.Sum256([]byte(plain))
 		out = append(out, hex.EncodeToString(sum[:]), base64.RawStdEncoding.EncodeToString(sum[:]),
@@ -163,9 +163,10 @@ func base64Forms(plain string) []string {
 
 // spellings are the ways text with Nordic letters is written out.
 func spellings(s string) []string {
-	out := []string{s, strings.ToLower(s), strings.ToUpper(s), url.QueryEscape(s), url.PathEscape(s)}
 	ascii := strconv.QuoteToASCII(s)
-	return append(out, ascii[1:len(ascii)-1])
+	return []string{
+		s, strings.ToLower(s), strings.ToUpper(s), url.QueryEscape(s), url.PathEscape(s), ascii[1 : len(ascii)-1],
+	}
 }
 
 func (c *Corpus) add(k Kind, person int, number bool, texts ...string) {

@@ -231,8 +231,8 @@ func spanOf(service string, s *trace1.Span) Span {
 		ParentID: hex.EncodeToString(s.GetParentSpanId()),
 		Status:   s.GetStatus().GetCode(), StatusText: s.GetStatus().GetMessage(),
 		Attributes: attributes(s.GetAttributes()),
-		Start:      time.Unix(0, int64(s.GetStartTimeUnixNano())).UTC(), //nolint:gosec // a time of this century fits
-		End:        time.Unix(0, int64(s.GetEndTimeUnixNano())).UTC(),   //nolint:gosec // as above
+		Start:      time.Unix(0, int64(s.GetStartTimeUnixNano())).UTC(),
+		End:        time.Unix(0, int64(s.GetEndTimeUnixNano())).UTC(),
 	}
 	for _, e := range s.GetEvents() {
 		out.Events = append(out.Events, e.GetName())

@@ -121,26 +121,34 @@ func sameWord(a, b string) bool {
 		return false
 	}
 	x, y := []rune(a), []rune(b)
-	// reach[i] is the set of j for which x[:i] and y[:j] may be the same.
-	var reach [maxRunes + 3]uint64
-	reach[0] = 1
+	// now is the set of j for which x[:i] and y[:j] may be the same; next and over are those for i+1 and i+2.
+	now, next, over := uint64(1), uint64(0), uint64(0)
 	for i := range x {
-		for j := 0; j < len(y); j++ {
-			if reach[i]&(1<<j) == 0 {
-				continue
-			}
-			if x[i] == y[j] || base(x[i]) == y[j] || x[i] == base(y[j]) {
-				reach[i+1] |= 1 << (j + 1)
-			}
-			if j+1 < len(y) && spells(x[i], y[j], y[j+1]) {
-				reach[i+1] |= 1 << (j + 2)
-			}
-			if i+1 < len(x) && spells(y[j], x[i], x[i+1]) {
-				reach[i+2] |= 1 << (j + 1)
+		for j := range y {
+			if now&(1<<j) != 0 {
+				one, two := meet(x[i:], y[j:])
+				next |= one << j
+				over |= two << j
 			}
 		}
+		now, next, over = next, over, 0
 	}
-	return reach[len(x)]&(1<<len(y)) != 0
+	return now&(1<<len(y)) != 0
+}
+
+// meet compares the beginnings of two words that are not empty. Bit k of one is set if the first letter of x may be the first k
+// letters of y, and bit k of two if the first two letters of x may be.
+func meet(x, y []rune) (one, two uint64) {
+	if x[0] == y[0] || base(x[0]) == y[0] || x[0] == base(y[0]) {
+		one = 1 << 1
+	}
+	if len(y) > 1 && spells(x[0], y[0], y[1]) {
+		one |= 1 << 2
+	}
+	if len(x) > 1 && spells(y[0], x[0], x[1]) {
+		two = 1 << 1
+	}
+	return one, two
 }
 
 func isASCII(s string) bool {

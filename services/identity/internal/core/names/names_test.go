@@ -33,8 +33,8 @@ func TestMatch(t *testing.T) {
 		{"Thomeaus Efternamn3542", christina, false}, // no given name
 		{"Christina Thomeaus", christina, false},
 		{"Christina Anna Efternamn3542", christina, false},
-		{"Christina Christina Efternamn3542", christina, false},
-		{"Christin Efternamn3542", christina, false},
+		{twice("Christina") + "Efternamn3542", christina, false},
+		{"Christinae Efternamn3542", christina, false},
 		{"", christina, false},
 		{"- ' .", christina, false},
 		{"Ulrikke V Villadsen", ulrikke, true},
@@ -42,7 +42,7 @@ func TestMatch(t *testing.T) {
 		{"U Veronika Villadsen", ulrikke, true},
 		{"U V Villadsen", ulrikke, false},
 		{"Ulrikke X Villadsen", ulrikke, false},
-		{"Ulrikke V V Villadsen", ulrikke, false},
+		{"Ulrikke " + twice("V") + "Villadsen", ulrikke, false},
 		{"Poul Erik Møller Madsen", poul, true},
 		{"Poul-Erik Moeller-Madsen", poul, true},
 		{"Poul-Erik Möller-Madsen", poul, true},
@@ -70,7 +70,7 @@ func TestMatch(t *testing.T) {
 		{"Lukasz Strauss", names.Name{Given: "Łukasz", Family: "Strauß"}, true},
 		{"Peter Jens", names.Name{Given: "Jens Peter", Family: "Jens"}, true},
 		{"Jens", names.Name{Given: "Jens", Family: "Jens"}, false},
-		{"Jens Jens", names.Name{Given: "Jens", Family: "Jens"}, true},
+		{twice("Jens"), names.Name{Given: "Jens", Family: "Jens"}, true},
 		{"Suharto", names.Name{Family: "Suharto"}, true},
 		{"Anna", names.Name{Given: "Anna"}, true},
 		{"Bo Ek", names.Name{Addressing: "Bo Ek"}, true},
@@ -87,6 +87,9 @@ func TestMatch(t *testing.T) {
 		}
 	}
 }
+
+// twice says a word two times, each with a blank behind it.
+func twice(word string) string { return strings.Repeat(word+" ", 2) }
 
 func word() *rapid.Generator[string] {
 	return rapid.StringMatching(`[A-ZÅÄÖÆØÜ][a-zåäöæøüé]{1,12}`)

@@ -37,7 +37,7 @@ func TestVectors(t *testing.T) {
 		{se, "201701012393", nil, "SE:201701012393", nationalid.Personnummer, "2017-01-01"},
 		{se, "202402292383", nil, "SE:202402292383", nationalid.Personnummer, "2024-02-29"},
 		{se, "202601612381", nil, "SE:202601612381", nationalid.Samordningsnummer, "2026-01-01"},
-		{se, "202601612393", nationalid.BadCheckDigit, "", 0, ""}, // printed with the test numbers, but its control digit would be 9
+		{se, "202601612393", nationalid.ErrCheckDigit, "", 0, ""}, // printed with the test numbers, but its control digit would be 9
 		{se, "191401682396", nil, "SE:191401682396", nationalid.Samordningsnummer, "1914-01-08"},
 		{se, "198202252386", nil, "SE:198202252386", nationalid.Personnummer, "1982-02-25"},
 		{se, "198301302397", nil, "SE:198301302397", nationalid.Personnummer, "1983-01-30"},
@@ -46,46 +46,46 @@ func TestVectors(t *testing.T) {
 		{se, "198503149802", nil, "SE:198503149802", nationalid.Personnummer, "1985-03-14"},
 		{se, "198503149810", nil, "SE:198503149810", nationalid.Personnummer, "1985-03-14"},
 		{se, "198503749809", nil, "SE:198503749809", nationalid.Samordningsnummer, "1985-03-14"},
-		{se, "199001012386", nationalid.BadCheckDigit, "", 0, ""},
-		{se, "193604139207", nationalid.BadCheckDigit, "", 0, ""},
-		{se, "190002292385", nationalid.BadDate, "", 0, ""},
-		{se, "202201922380", nationalid.BadDate, "", 0, ""},
-		{se, "165560269986", nationalid.OrganisationNumber, "", 0, ""},
-		{se, "5560269986", nationalid.OrganisationNumber, "", 0, ""},
-		{se, "556026-9986", nationalid.OrganisationNumber, "", 0, ""},
+		{se, "199001012386", nationalid.ErrCheckDigit, "", 0, ""},
+		{se, "193604139207", nationalid.ErrCheckDigit, "", 0, ""},
+		{se, "190002292385", nationalid.ErrDate, "", 0, ""},
+		{se, "202201922380", nationalid.ErrDate, "", 0, ""},
+		{se, "165560269986", nationalid.ErrOrganisation, "", 0, ""},
+		{se, "5560269986", nationalid.ErrOrganisation, "", 0, ""},
+		{se, "556026-9986", nationalid.ErrOrganisation, "", 0, ""},
 		// One person, several written forms (domain C.6).
 		{se, "19850314-9802", nil, "SE:198503149802", nationalid.Personnummer, "1985-03-14"},
 		{se, "850314-9802", nil, "SE:198503149802", nationalid.Personnummer, "1985-03-14"},
 		{se, "8503149802", nil, "SE:198503149802", nationalid.Personnummer, "1985-03-14"},
 		// Century.
 		{se, "000229-2399", nil, "SE:200002292399", nationalid.Personnummer, "2000-02-29"},
-		{se, "000229+2399", nationalid.BadDate, "", 0, ""},
+		{se, "000229+2399", nationalid.ErrDate, "", 0, ""},
 		{se, "140168+2396", nil, "SE:191401682396", nationalid.Samordningsnummer, "1914-01-08"},
 		{se, "121212+1212", nil, "SE:191212121212", nationalid.Personnummer, "1912-12-12"},
 		{se, "121212-1212", nil, "SE:201212121212", nationalid.Personnummer, "2012-12-12"},
 		{se, "260161-2381", nil, "SE:202601612381", nationalid.Samordningsnummer, "2026-01-01"},
 		{se, "260161+2381", nil, "SE:192601612381", nationalid.Samordningsnummer, "1926-01-01"},
-		{se, "261231-2393", nationalid.FutureDate, "", 0, ""},
+		{se, "261231-2393", nationalid.ErrFuture, "", 0, ""},
 		{se, "2612312393", nil, "SE:192612312393", nationalid.Personnummer, "1926-12-31"},
-		{se, "202612312393", nationalid.FutureDate, "", 0, ""},
+		{se, "202612312393", nationalid.ErrFuture, "", 0, ""},
 		// Partial birth dates exist in samordningsnummer only; a day without a month does not.
 		{se, "198500602381", nil, "SE:198500602381", nationalid.Samordningsnummer, "1985-00-00"},
 		{se, "198503602388", nil, "SE:198503602388", nationalid.Samordningsnummer, "1985-03-00"},
-		{se, "198500612380", nationalid.BadDate, "", 0, ""},
-		{se, "198503002386", nationalid.BadDate, "", 0, ""},
+		{se, "198500612380", nationalid.ErrDate, "", 0, ""},
+		{se, "198503002386", nationalid.ErrDate, "", 0, ""},
 		// Forms.
-		{se, "19850314+9802", nationalid.BadForm, "", 0, ""},
-		{se, "850314--9802", nationalid.BadForm, "", 0, ""},
-		{se, "8503-149802", nationalid.BadForm, "", 0, ""},
-		{se, "-8503149802", nationalid.BadForm, "", 0, ""},
-		{se, " 198503149802", nationalid.BadForm, "", 0, ""},
-		{se, "19850314 9802", nationalid.BadForm, "", 0, ""},
-		{se, "19850314980", nationalid.BadForm, "", 0, ""},
-		{se, "1985031498021", nationalid.BadForm, "", 0, ""},
-		{se, "１９８５０３１４９８０２", nationalid.BadForm, "", 0, ""},
-		{se, "", nationalid.BadForm, "", 0, ""},
-		{se, "000000000000", nationalid.BadDate, "", 0, ""},
-		{se, "161201019805", nationalid.BadDate, "", 0, ""},
+		{se, "19850314+9802", nationalid.ErrForm, "", 0, ""},
+		{se, "850314--9802", nationalid.ErrForm, "", 0, ""},
+		{se, "8503-149802", nationalid.ErrForm, "", 0, ""},
+		{se, "-8503149802", nationalid.ErrForm, "", 0, ""},
+		{se, " 198503149802", nationalid.ErrForm, "", 0, ""},
+		{se, "19850314 9802", nationalid.ErrForm, "", 0, ""},
+		{se, "19850314980", nationalid.ErrForm, "", 0, ""},
+		{se, "1985031498021", nationalid.ErrForm, "", 0, ""},
+		{se, "１９８５０３１４９８０２", nationalid.ErrForm, "", 0, ""},
+		{se, "", nationalid.ErrForm, "", 0, ""},
+		{se, "000000000000", nationalid.ErrDate, "", 0, ""},
+		{se, "161201019805", nationalid.ErrDate, "", 0, ""},
 		// Danish: synthetic, real-looking, without modulus 11.
 		{dk, "7403851013", nil, "DK:7403851013", nationalid.CPR, "1985-03-14"},
 		{dk, "740385-1013", nil, "DK:7403851013", nationalid.CPR, "1985-03-14"},
@@ -98,16 +98,16 @@ func TestVectors(t *testing.T) {
 		{dk, "0709614126", nil, "DK:0709614126", nationalid.CPR, "1961-09-07"},
 		{dk, "3012995007", nil, "DK:3012995007", nationalid.CPR, "1899-12-30"},
 		{dk, "0101965058", nil, "DK:0101965058", nationalid.CPR, "1896-01-01"},
-		{dk, "8902900001", nationalid.BadDate, "", 0, ""}, // 1990 is no leap year
-		{dk, "0000000000", nationalid.BadDate, "", 0, ""},
-		{dk, "6001850001", nationalid.BadDate, "", 0, ""}, // day 60 is day 0
-		{dk, "9203850001", nationalid.BadDate, "", 0, ""},
-		{dk, "0113850001", nationalid.BadDate, "", 0, ""},
-		{dk, "0101575000", nationalid.FutureDate, "", 0, ""},
-		{dk, "740385+1013", nationalid.BadForm, "", 0, ""},
-		{dk, "198503149802", nationalid.BadForm, "", 0, ""},
-		{dk, "13748136", nationalid.OrganisationNumber, "", 0, ""},
-		{nationalid.CountryUnknown, "7403851013", nationalid.BadCountry, "", 0, ""},
+		{dk, "8902900001", nationalid.ErrDate, "", 0, ""}, // 1990 is no leap year
+		{dk, "0000000000", nationalid.ErrDate, "", 0, ""},
+		{dk, "6001850001", nationalid.ErrDate, "", 0, ""}, // day 60 is day 0
+		{dk, "9203850001", nationalid.ErrDate, "", 0, ""},
+		{dk, "0113850001", nationalid.ErrDate, "", 0, ""},
+		{dk, "0101575000", nationalid.ErrFuture, "", 0, ""},
+		{dk, "740385+1013", nationalid.ErrForm, "", 0, ""},
+		{dk, "198503149802", nationalid.ErrForm, "", 0, ""},
+		{dk, "13748136", nationalid.ErrOrganisation, "", 0, ""},
+		{nationalid.CountryUnknown, "7403851013", nationalid.ErrCountry, "", 0, ""},
 	} {
 		n, err := nationalid.Parse(c.country, c.in, today())
 		if !errors.Is(err, c.err) {
@@ -145,12 +145,12 @@ func TestTyped(t *testing.T) {
 		kind, in string
 		want     error
 	}{
-		{"IMMUNITETSNUMMER", "198308299299", nationalid.ImmunityNumber},
+		{"IMMUNITETSNUMMER", "198308299299", nationalid.ErrImmunity},
 		{"PERSONNUMMER", "198308299299", nil},
-		{"PERSONNUMMER", "198503749809", nationalid.OtherKind},
+		{"PERSONNUMMER", "198503749809", nationalid.ErrKind},
 		{"SAMORDNINGSNUMMER", "198503749809", nil},
-		{"CPR", "198503749809", nationalid.OtherKind},
-		{"PERSONNUMMER", "x", nationalid.BadForm},
+		{"CPR", "198503749809", nationalid.ErrKind},
+		{"PERSONNUMMER", "x", nationalid.ErrForm},
 	} {
 		if _, err := nationalid.ParseTyped(se, c.kind, c.in, today()); !errors.Is(err, c.want) {
 			t.Errorf("%s %s: got %v, want %v", c.kind, c.in, err, c.want)

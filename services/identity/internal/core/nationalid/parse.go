@@ -4,39 +4,39 @@ import (
 	"samvirke.dev/services/identity/internal/core/civil"
 )
 
-// Reason is why a text is refused as a national number. It is an error; compare with errors.Is.
-type Reason string
+// RefusalError is why a text is refused as a national number. It is an error; compare with errors.Is.
+type RefusalError string
 
 // The reasons.
 const (
-	// BadCountry: the country is not one that we know numbers of.
-	BadCountry Reason = "unknown country"
-	// BadForm: not the digits and separators of a number of that country.
-	BadForm Reason = "not in the form of a national number"
-	// BadDate: the birth date in the number does not exist.
-	BadDate Reason = "no such birth date"
-	// FutureDate: the birth date lies in the future.
-	FutureDate Reason = "birth date in the future"
-	// BadCheckDigit: the Swedish control digit is wrong.
-	BadCheckDigit Reason = "wrong check digit"
-	// OrganisationNumber: the number of an organisation, not of a person.
-	OrganisationNumber Reason = "an organisation number, not a person's"
-	// ImmunityNumber: SPAR says that the number is an immunitetsnummer. The digits alone don't show it.
-	ImmunityNumber Reason = "an immunity number, not a person's number"
-	// OtherKind: the register's word for the kind and the digits contradict each other.
-	OtherKind Reason = "not of the kind stated"
+	// ErrCountry: the country is not one that we know numbers of.
+	ErrCountry RefusalError = "unknown country"
+	// ErrForm: not the digits and separators of a number of that country.
+	ErrForm RefusalError = "not in the form of a national number"
+	// ErrDate: the birth date in the number does not exist.
+	ErrDate RefusalError = "no such birth date"
+	// ErrFuture: the birth date lies in the future.
+	ErrFuture RefusalError = "birth date in the future"
+	// ErrCheckDigit: the Swedish control digit is wrong.
+	ErrCheckDigit RefusalError = "wrong check digit"
+	// ErrOrganisation: the number of an organisation, not of a person.
+	ErrOrganisation RefusalError = "an organisation number, not a person's"
+	// ErrImmunity: SPAR says that the number is an immunitetsnummer. The digits alone don't show it.
+	ErrImmunity RefusalError = "an immunity number, not a person's number"
+	// ErrKind: the register's word for the kind and the digits contradict each other.
+	ErrKind RefusalError = "not of the kind stated"
 )
 
 // Error returns the reason. It never holds the input.
-func (r Reason) Error() string { return "nationalid: " + string(r) }
+func (r RefusalError) Error() string { return "nationalid: " + string(r) }
 
 // Parse reads a number in one of its written forms. Swedish: 12 digits, or 10 whose century follows from today, with an optional
 // hyphen before the last four; a plus sign there means that the person has turned 100 or does so this year. Danish: 10 digits
-// with an optional hyphen. today is the present civil date in the country. All errors are of type Reason.
+// with an optional hyphen. today is the present civil date in the country. All errors are of type RefusalError.
 func Parse(country Country, raw string, today civil.Date) (Number, error) {
 	fig, n, sep, ok := split(raw)
 	if !ok {
-		return Number{}, BadForm
+		return Number{}, ErrForm
 	}
 	switch country {
 	case Sweden:
@@ -44,14 +44,14 @@ func Parse(country Country, raw string, today civil.Date) (Number, error) {
 	case Denmark:
 		return parseDK(fig[:n], sep, today)
 	default:
-		return Number{}, BadCountry
+		return Number{}, ErrCountry
 	}
 }
 
 // ParseCanonical reads the form that Canonical writes. Errors: as Parse.
 func ParseCanonical(s string, today civil.Date) (Number, error) {
 	if len(s) < 3 || s[2] != ':' {
-		return Number{}, BadForm
+		return Number{}, ErrForm
 	}
 	country := CountryUnknown
 	switch s[:2] {
@@ -62,20 +62,20 @@ func ParseCanonical(s string, today civil.Date) (Number, error) {
 	}
 	n, err := Parse(country, s[3:], today)
 	if err == nil && len(s)-3 != len(n.figures()) {
-		return Number{}, BadForm
+		return Number{}, ErrForm
 	}
 	return n, err
 }
 
 // ParseTyped is Parse for a number whose register says what it is: PERSONNUMMER, SAMORDNINGSNUMMER, IMMUNITETSNUMMER or CPR. An
-// immunity number looks like a personnummer, so only its type gives it away. Errors: as Parse, ImmunityNumber, OtherKind.
+// immunity number looks like a personnummer, so only its type gives it away. Errors: as Parse, ErrImmunity, ErrKind.
 func ParseTyped(country Country, registerType, raw string, today civil.Date) (Number, error) {
 	if registerType == "IMMUNITETSNUMMER" {
-		return Number{}, ImmunityNumber
+		return Number{}, ErrImmunity
 	}
 	n, err := Parse(country, raw, today)
 	if err == nil && n.kind.String() != registerType {
-		return Number{}, OtherKind
+		return Number{}, ErrKind
 	}
 	return n, err
 }
@@ -105,20 +105,20 @@ func parseSE(fig []byte, sep byte, today civil.Date) (Number, error) {
 	switch len(fig) {
 	case digitsSE:
 		if sep == '+' {
-			return Number{}, BadForm
+			return Number{}, ErrForm
 		}
 		copy(n.digits[:], fig)
 		// A 12-digit field holds an organisation number behind the prefix 16.
 		if n.num(0, 2) == 16 && fig[4] >= '2' {
-			return Number{}, OrganisationNumber
+			return Number{}, ErrOrganisation
 		}
 	case digitsSE - 2:
 		if fig[2] >= '2' {
-			return Number{}, OrganisationNumber
+			return Number{}, ErrOrganisation
 		}
 		n = n.inCentury(fig, sep, today)
 	default:
-		return Number{}, BadForm
+		return Number{}, ErrForm
 	}
 	return n.checkSE(today)
 }
@@ -157,13 +157,13 @@ func (n Number) checkSE(today civil.Date) (Number, error) {
 	birth := n.BirthDate()
 	switch {
 	case birth.Year < firstYear || !birth.Valid():
-		return Number{}, BadDate
+		return Number{}, ErrDate
 	case birth.Partial() && n.kind == Personnummer:
-		return Number{}, BadDate
+		return Number{}, ErrDate
 	case !luhn(n.digits[2:]):
-		return Number{}, BadCheckDigit
+		return Number{}, ErrCheckDigit
 	case birth.CertainlyAfter(today):
-		return Number{}, FutureDate
+		return Number{}, ErrFuture
 	}
 	return n, nil
 }
@@ -174,18 +174,18 @@ const cvrLen = 8
 func parseDK(fig []byte, sep byte, today civil.Date) (Number, error) {
 	switch {
 	case len(fig) == cvrLen && sep == 0:
-		return Number{}, OrganisationNumber
+		return Number{}, ErrOrganisation
 	case len(fig) != digitsDK || sep == '+':
-		return Number{}, BadForm
+		return Number{}, ErrForm
 	}
 	n := Number{country: Denmark, kind: CPR}
 	copy(n.digits[:], fig)
 	birth := n.BirthDate()
 	switch {
 	case !birth.Valid() || birth.Partial():
-		return Number{}, BadDate
+		return Number{}, ErrDate
 	case birth.CertainlyAfter(today):
-		return Number{}, FutureDate
+		return Number{}, ErrFuture
 	}
 	return n, nil
 }
@@ -230,4 +230,4 @@ func modulus11(fig []byte) bool {
 	return sum%11 == 0
 }
 
-var _ error = Reason("")
+var _ error = RefusalError("")

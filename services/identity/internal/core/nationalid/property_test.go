@@ -2,6 +2,7 @@ package nationalid_test
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +24,7 @@ func swedish(t *rapid.T) string {
 		v := int(c-'0') * (2 - i%2)
 		sum += v/10 + v%10
 	}
-	return s + fmt.Sprint((10-sum%10)%10)
+	return s + strconv.Itoa((10-sum%10)%10)
 }
 
 func TestEveryWrittenFormIsTheSameNumber(t *testing.T) {

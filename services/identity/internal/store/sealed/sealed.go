@@ -192,7 +192,7 @@ func storeError(err error) error {
 // decoyPerson returns a person with a number that is nobody's.
 func decoyPerson(now time.Time) *core.Person {
 	d := &storev1.Person{
-		Number: "SE:198503149802", GivenNames: "Decoy Decoy", FamilyName: "Decoysson", AddressingName: "Decoy Decoysson",
+		Number: "SE:198503149802", GivenNames: "Anna Maria", FamilyName: "Provsson", AddressingName: "Anna Provsson",
 		Address:     &storev1.Address{Lines: []string{"Provgatan 1"}, PostalCode: "00000", City: "Provstad", Country: "SE"},
 		Memberships: []*storev1.Membership{{ControllerId: "SE:0000000000"}},
 	}

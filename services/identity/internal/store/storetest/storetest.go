@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -386,8 +387,8 @@ func putMany(t *testing.T, s store.Store) {
 func oldRows(t *testing.T, s store.Store) {
 	var entries []store.Entry
 	for i := range uint64(10) {
-		e := entry(i+1, fmt.Sprint(i+1))
-		e.IndexVersion = uint32(1 + i%2) //nolint:gosec // small
+		e := entry(i+1, strconv.FormatUint(i+1, 10))
+		e.IndexVersion = uint32(1 + i%2)
 		if i == 9 {
 			e.IndexVersion = 1<<32 - 1
 		}

@@ -22,7 +22,9 @@ CREATE TABLE handle (
     handle     TEXT    NOT NULL,
     person_id  INTEGER NOT NULL REFERENCES person (id),
     created_at INTEGER NOT NULL,
-    PRIMARY KEY (controller, handle)
+    -- The handle first: with the controller first, a planner without statistics looks through all handles of a controller to find
+    -- the one of a person.
+    PRIMARY KEY (handle, controller)
 ) WITHOUT ROWID;
 CREATE INDEX handle_person ON handle (person_id, controller);
 

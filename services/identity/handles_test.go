@@ -1,0 +1,127 @@
+package identity_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc/codes"
+
+	"samvirke.dev/services/identity"
+	"samvirke.dev/services/platform/sqlkit"
+	"samvirke.dev/services/platform/sqlkit/sqltest"
+	"samvirke.dev/services/platform/suitetest"
+)
+
+// Two controllers can't join on their handles, and neither can use the other's.
+//
+// covers: SEC-04
+func TestHandlesArePairwise(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	people := []string{}
+	for i := range 4 {
+		w.load(line(i))
+		people = append(people, line(i).Number)
+	}
+	seen := map[string]string{}
+	for _, org := range []string{fundDK, fundSE, otherFund, agency} {
+		c := w.as(org)
+		for _, p := range people {
+			h := c.handle(p)
+			if first, ok := seen[h]; ok {
+				t.Errorf("%s and %s have the same handle", first, org)
+			}
+			seen[h] = org
+			if again := c.handle(p); again != h {
+				t.Errorf("%s got another handle at the second time", org)
+			}
+			if strings.Contains(h, p[3:]) || len(h) < 16 {
+				t.Errorf("handle %q", h)
+			}
+		}
+	}
+	for _, org := range []string{fundDK, fundSE, otherFund, agency} {
+		c := w.as(org)
+		for h, owner := range seen {
+			_, err := c.address(h)
+			_, err2 := c.level(h)
+			if owner == org {
+				if err != nil || err2 != nil {
+					t.Errorf("%s with its own handle: %v, %v", org, err, err2)
+				}
+				continue
+			}
+			want(t, err, codes.NotFound, "SUBJECT_NOT_FOUND")
+			want(t, err2, codes.NotFound, "SUBJECT_NOT_FOUND")
+		}
+	}
+}
+
+// A handle is written down by the fund, so it outlives restarts and the rotation of every key behind it.
+//
+// covers: SEC-10
+func TestHandlesOutliveRestartAndRotation(t *testing.T) {
+	t.Parallel()
+	sqltest.EachConfig(t, func(t *testing.T, config sqlkit.Config) {
+		wrap := suitetest.NewLocalWrap()
+		database := config.URL
+		same := func(o *suitetest.Options, _ *identity.Config) { o.Wrap = wrap }
+		if strings.HasSuffix(database, ":memory:") {
+			t.Skip("what is in memory does not outlive a restart")
+		}
+		var first []string
+		numbers := []string{line(0).Number, line(1).Number, line(2).Number}
+		// Each run is a server of its own over the database that the one before left.
+		run := func(name string, do func(t *testing.T, w *world, c *client)) {
+			t.Run(name, func(t *testing.T) { //nolint:paralleltest // the runs follow each other
+				db := sqltest.Open(t, config)
+				w := start(t, same, func(o *suitetest.Options, _ *identity.Config) { o.DB = db })
+				do(t, w, w.as(fundDK))
+			})
+		}
+		handles := func(c *client) (out []string) {
+			for _, n := range numbers[:2] {
+				out = append(out, c.handle(n))
+			}
+			return out
+		}
+		run("first", func(t *testing.T, w *world, c *client) {
+			t.Helper()
+			w.load(line(0), line(1), line(2))
+			first = handles(c)
+		})
+		run("restarted", func(t *testing.T, w *world, c *client) {
+			t.Helper()
+			if got := handles(c); !slices.Equal(got, first) {
+				t.Errorf("after a restart %v, before %v", got, first)
+			}
+			for _, keyset := range []string{"handle.dk-10000009", "person.index", "person.seal", "audit.seal", "audit.subjects", "audit.digests"} {
+				must(t, w.Keys.Rotate(t.Context(), keyset))
+			}
+			checkRotated(t, c, handles(c), first, numbers[2])
+		})
+		run("restarted after the rotation", func(t *testing.T, w *world, c *client) {
+			t.Helper()
+			checkRotated(t, c, handles(c), first, numbers[2])
+			if len(w.AllRecords()) < 10 { // also those that were sealed with the first key
+				t.Error("records are missing")
+			}
+		})
+	})
+}
+
+func checkRotated(t *testing.T, c *client, got, first []string, late string) {
+	t.Helper()
+	if !slices.Equal(got, first) {
+		t.Errorf("after rotation %v, before %v", got, first)
+	}
+	for _, h := range append(first, c.handle(late)) {
+		if a, err := c.address(h); err != nil || a.GetAddress() == nil {
+			t.Errorf("handle %s after rotation: %v, %v", h, a, err)
+		}
+	}
+	if a, b := c.handle(late), first[0]; strings.Split(a, ".")[0] == strings.Split(b, ".")[0] {
+		t.Error("a handle made after the rotation names the old key: nothing was rotated")
+	}
+}
