@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +12,14 @@ import (
 	identityv1 "samvirke.dev/proto/gen/go/samvirke/identity/v1"
 	vocabularyv1 "samvirke.dev/proto/gen/go/samvirke/vocabulary/v1"
 )
+
+// hangUp closes a connection.
+func hangUp(t *testing.T, conn *grpc.ClientConn) {
+	t.Helper()
+	if err := conn.Close(); err != nil {
+		t.Errorf("hang up: %v", err)
+	}
+}
 
 // askOnce makes one call on a connection.
 func (l *load) askOnce(ctx context.Context, conn *grpc.ClientConn) error {
@@ -22,7 +31,7 @@ func (f *fixture) fresh(t *testing.T) error {
 	t.Helper()
 	conn, err := f.Dial(f.scene.Cast.DanishFund)
 	must(t, err)
-	defer conn.Close()
+	defer hangUp(t, conn)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	return newLoad(f).askOnce(ctx, conn)
@@ -34,11 +43,21 @@ func (f *fixture) handle(t *testing.T) string {
 	cast := f.scene.Cast
 	conn, err := f.Dial(cast.DanishFund)
 	must(t, err)
-	defer conn.Close()
+	defer hangUp(t, conn)
 	resp, err := identityv1.NewIdentityServiceClient(conn).ResolveSubject(t.Context(), &identityv1.ResolveSubjectRequest{
 		Context:    newLoad(f).because(vocabularyv1.Purpose_PURPOSE_IDENTIFICATION, 0, 0),
 		NationalId: &commonv1.NationalId{Country: vocabularyv1.Country_COUNTRY_DK, Value: cast.Dane.Number},
 	})
 	must(t, err)
 	return resp.GetHandle()
+}
+
+// logged says whether the service has complained of something at warning level or above.
+func (f *fixture) logged(about string) bool {
+	for _, line := range f.Identity().Log.All() {
+		if strings.Contains(line, about) && (strings.Contains(line, `"WARN"`) || strings.Contains(line, `"ERROR"`)) {
+			return true
+		}
+	}
+	return false
 }

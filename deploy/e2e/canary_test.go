@@ -106,7 +106,7 @@ func (p *push) all(t *testing.T, persons []canary.Person) {
 	t.Helper()
 	conn, err := p.f.Dial(p.f.scene.Cast.DanishFund)
 	must(t, err)
-	defer conn.Close()
+	defer hangUp(t, conn)
 	client := identityv1.NewIdentityServiceClient(conn)
 	for _, person := range persons {
 		// A careless proxy adds headers of its own.

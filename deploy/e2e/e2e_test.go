@@ -33,11 +33,21 @@ const (
 	pollEvery = 20 * time.Millisecond
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		if dir, err := programs(); err == nil {
+			_ = os.RemoveAll(dir) // a temporary folder; the system sweeps it otherwise
+		}
+		os.Exit(code)
+	}))
+}
+
+// programs is where the programs under test lie.
+var programs = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "samvirke-e2e-") })
 
 // identityd builds the service once for all tests of the package. The go command finds in its cache whatever did not change.
 var identityd = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "samvirke-e2e-")
+	dir, err := programs()
 	if err != nil {
 		return "", err
 	}

@@ -111,7 +111,7 @@ func TestVaultDownLater(t *testing.T) {
 	f := start(t, leaves(4*time.Second))
 	conn, err := f.Dial(f.scene.Cast.DanishFund)
 	must(t, err)
-	defer conn.Close()
+	defer hangUp(t, conn)
 	ask := func() error { return newLoad(f).askOnce(t.Context(), conn) }
 	must(t, ask())
 

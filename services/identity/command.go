@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"samvirke.dev/services/identity/internal/store/sqlstore"
+	"samvirke.dev/services/platform/app"
 	"samvirke.dev/services/platform/chassis"
 	"samvirke.dev/services/platform/clock"
 	"samvirke.dev/services/platform/config"
@@ -27,13 +28,19 @@ const Usage = `usage:
   identityd config                                        print every key with its meaning
 Every key can be set in the file, as SAMVIRKE_KEY in the environment, or as a flag; the last wins.`
 
-// errUsage means that the program was called wrongly.
-var errUsage = errors.New(Usage)
+// usageError means that the program was called wrongly.
+type usageError struct{}
+
+// Error says how to call it.
+func (usageError) Error() string { return Usage }
+
+// ExitCode implements app.ExitCoder.
+func (usageError) ExitCode() int { return app.ExitUsage }
 
 // Main runs the command that args name, writing results to out and the log to log.
 func Main(ctx context.Context, args []string, out, log io.Writer) error {
 	if len(args) == 0 {
-		return errUsage
+		return usageError{}
 	}
 	switch args[0] {
 	case "serve":
@@ -47,7 +54,7 @@ func Main(ctx context.Context, args []string, out, log io.Writer) error {
 		_, err := io.WriteString(out, config.Reference(&cfg, envPrefix))
 		return err
 	default:
-		return errUsage
+		return usageError{}
 	}
 }
 
@@ -89,7 +96,7 @@ func containsEqual(s string) bool {
 
 func serve(ctx context.Context, cfg Config, rest []string, log io.Writer) (err error) {
 	if len(rest) > 0 {
-		return errUsage
+		return usageError{}
 	}
 	var parts *Parts
 	c, err := chassis.New(ctx, cfg.Config, chassis.Options{
@@ -125,7 +132,7 @@ func offline(ctx context.Context, cfg Config, log io.Writer, run func(*chassis.C
 
 func importFile(ctx context.Context, cfg Config, rest []string, out, log io.Writer) error {
 	if len(rest) != 1 {
-		return errUsage
+		return usageError{}
 	}
 	return offline(ctx, cfg, log, func(_ *chassis.Chassis, p *Parts) (err error) {
 		f, err := os.Open(rest[0])
@@ -143,7 +150,7 @@ func importFile(ctx context.Context, cfg Config, rest []string, out, log io.Writ
 
 func showRecords(ctx context.Context, cfg Config, rest []string, out, log io.Writer) error {
 	if len(rest) == 0 {
-		return errUsage
+		return usageError{}
 	}
 	return offline(ctx, cfg, log, func(c *chassis.Chassis, _ *Parts) error {
 		for _, id := range rest {

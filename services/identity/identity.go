@@ -55,12 +55,19 @@ func slug(controller string) string { return strings.ToLower(strings.ReplaceAll(
 // handles are the controllers' pseudonym keys.
 type handles struct {
 	ring *keys.Ring
-	prfs sync.Map // of controller to *keys.PRF
+	mu   sync.RWMutex
+	prfs map[string]*keys.PRF // by controller
+}
+
+func (h *handles) of(controller string) *keys.PRF {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.prfs[controller]
 }
 
 // prepare loads or makes the key of a controller.
 func (h *handles) prepare(ctx context.Context, controller string) error {
-	if _, ok := h.prfs.Load(controller); ok {
+	if h.of(controller) != nil {
 		return nil
 	}
 	spec := keys.Spec{Name: "handle." + slug(controller), Kind: keys.KindPRF, KEK: HandleKEK(controller)}
@@ -71,17 +78,19 @@ func (h *handles) prepare(ctx context.Context, controller string) error {
 	if err != nil {
 		return fmt.Errorf("handles of %s: %w", controller, err)
 	}
-	h.prfs.Store(controller, prf)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.prfs[controller] = prf
 	return nil
 }
 
 // Handle implements core.Handles.
 func (h *handles) Handle(controller, canonical string) (string, error) {
-	prf, ok := h.prfs.Load(controller)
-	if !ok {
+	prf := h.of(controller)
+	if prf == nil {
 		return "", core.ErrKeysUnavailable
 	}
-	handle, err := prf.(*keys.PRF).Pseudonym(canonical) //nolint:errcheck,forcetypeassert // only prepare stores
+	handle, err := prf.Pseudonym(canonical)
 	if err != nil {
 		return "", errors.Join(core.ErrKeysUnavailable, err)
 	}
@@ -121,7 +130,7 @@ func NewParts(cfg Config, db *sqlkit.DB, ring *keys.Ring, clk clock.Clock) (*Par
 	if err != nil {
 		return nil, err
 	}
-	p := &Parts{handles: &handles{ring: ring}, persons: persons, guard: guard, zone: zone, clock: clk}
+	p := &Parts{handles: &handles{ring: ring, prfs: map[string]*keys.PRF{}}, persons: persons, guard: guard, zone: zone, clock: clk}
 	service, err := core.New(core.Deps{
 		Persons: persons, Handles: p.handles, Notes: notes{}, Clock: clk, Zone: zone, Guard: guard,
 		ProtectedAddressLaws: cfg.ProtectedAddressLaws,

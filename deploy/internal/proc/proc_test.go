@@ -179,7 +179,9 @@ func TestLinesForgetsTheOldest(t *testing.T) {
 	t.Parallel()
 	var l proc.Lines
 	for i := range 10_000 {
-		fmt.Fprintln(&l, i)
+		if _, err := fmt.Fprintln(&l, i); err != nil {
+			t.Fatal(err)
+		}
 	}
 	all := l.All()
 	if len(all) > 5000 || all[len(all)-1] != "9999" {

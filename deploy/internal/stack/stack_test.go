@@ -54,9 +54,11 @@ func TestPrepareWritesWhatServicesNeed(t *testing.T) {
 		t.Fatal(err)
 	}
 	var conf struct {
-		Environment string
-		Vault       map[string]string
-		Agreements  struct{ Dir string }
+		Environment string            `json:"environment"`
+		Vault       map[string]string `json:"vault"`
+		Agreements  struct {
+			Dir string `json:"dir"`
+		} `json:"agreements"`
 	}
 	if err := json.Unmarshal(raw, &conf); err != nil {
 		t.Fatal(err)

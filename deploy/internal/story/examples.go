@@ -16,16 +16,12 @@ type Example struct {
 // Examples are requests of the Danish fund, which may make them.
 func Examples(c Cast) []Example {
 	why := because(c.DanishFund, identification, "try-1")
-	var out []Example
-	for rpc, req := range map[string]proto.Message{
-		resolveRPC: &identityv1.ResolveSubjectRequest{Context: why, NationalId: c.Dane.id()},
-		verifyRPC:  &identityv1.VerifyIdentityRequest{Context: why, NationalId: c.Dane.id(), FullName: c.Dane.Name},
-	} {
-		// A message made here can always be written.
-		body, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(req)
-		if err == nil {
-			out = append(out, Example{RPC: rpc, JSON: string(body)})
-		}
+	return []Example{
+		{RPC: resolveRPC, JSON: text(&identityv1.ResolveSubjectRequest{Context: why, NationalId: c.Dane.id()})},
+		{RPC: verifyRPC, JSON: text(&identityv1.VerifyIdentityRequest{Context: why, NationalId: c.Dane.id(), FullName: c.Dane.Name})},
 	}
-	return out
+}
+
+func text(req proto.Message) string {
+	return protojson.MarshalOptions{UseProtoNames: true}.Format(req)
 }

@@ -85,11 +85,11 @@ func TestLoad(t *testing.T) {
 // Every broken file refuses the whole set, and the error says what is wrong.
 func TestLoadRefuses(t *testing.T) {
 	t.Parallel()
-	swap := func(old, new string) string {
+	swap := func(old, fresh string) string {
 		if !strings.Contains(good, old) {
 			panic("test: " + old)
 		}
-		return strings.Replace(good, old, new, 1)
+		return strings.Replace(good, old, fresh, 1)
 	}
 	for name, tc := range map[string]struct {
 		files []string

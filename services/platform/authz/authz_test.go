@@ -238,12 +238,12 @@ func TestBasisFits(t *testing.T) {
 	}
 	for p := range vocabularyv1.Purpose_name {
 		purpose := vocabularyv1.Purpose(p)
-		any := false
+		some := false
 		for b := range vocabularyv1.LegalBasis_name {
-			any = any || authz.BasisFits(purpose, vocabularyv1.LegalBasis(b))
+			some = some || authz.BasisFits(purpose, vocabularyv1.LegalBasis(b))
 		}
-		if any != (p != 0) {
-			t.Errorf("%v has a basis: %v", purpose, any)
+		if some != (p != 0) {
+			t.Errorf("%v has a basis: %v", purpose, some)
 		}
 	}
 }

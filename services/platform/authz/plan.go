@@ -76,7 +76,9 @@ func (p *Plan) Has(path string) bool {
 }
 
 // personal says whether a class tells something about a person, so that its disclosure is recorded.
-func personal(class vocabularyv1.DataClass) bool { return class > vocabularyv1.DataClass_DATA_CLASS_INTERNAL }
+func personal(class vocabularyv1.DataClass) bool {
+	return class > vocabularyv1.DataClass_DATA_CLASS_INTERNAL
+}
 
 // paths lists the leaves that hold personal data.
 func (p *Plan) paths() []string {

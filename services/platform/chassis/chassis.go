@@ -81,7 +81,9 @@ func New(ctx context.Context, cfg Config, opts Options) (c *Chassis, err error) 
 }
 
 // Open builds what offline commands need: telemetry, database, Vault and keys, but no certificate and no server.
-func Open(ctx context.Context, cfg Config, opts Options) (*Chassis, error) { return open(ctx, cfg, opts) }
+func Open(ctx context.Context, cfg Config, opts Options) (*Chassis, error) {
+	return open(ctx, cfg, opts)
+}
 
 func open(ctx context.Context, cfg Config, opts Options) (c *Chassis, err error) {
 	if err := cfg.Validate(); err != nil {
@@ -117,7 +119,7 @@ func (c *Chassis) onClose(fn func(context.Context) error) { c.closers = append(c
 func (c *Chassis) openTelemetry(ctx context.Context) error {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.cfg.Telemetry.LogLevel)); err != nil {
-		return fmt.Errorf("telemetry.log_level: want debug, info, warn or error")
+		return errors.New("telemetry.log_level: want debug, info, warn or error")
 	}
 	instance, err := c.cfg.instance()
 	if err != nil {

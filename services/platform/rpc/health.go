@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc/stats"
@@ -61,5 +62,5 @@ func ask(ctx context.Context, probes []Probe) error {
 func traced(info *stats.RPCTagInfo) bool {
 	const health, reflection = "/grpc.health.", "/grpc.reflection."
 	name := info.FullMethodName
-	return !(len(name) > len(health) && name[:len(health)] == health) && !(len(name) > len(reflection) && name[:len(reflection)] == reflection)
+	return !strings.HasPrefix(name, health) && !strings.HasPrefix(name, reflection)
 }

@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
 	commonv1 "samvirke.dev/proto/gen/go/samvirke/common/v1"
 	"samvirke.dev/services/platform/errs"
 	"samvirke.dev/services/platform/ids"
@@ -29,11 +30,11 @@ func (s *Server) recoverOuter(next handler) handler {
 	}
 }
 
-// errPanic is the cause of a handler's panic; what it said may hold personal data, so only the stack goes to the log.
-type errPanic struct{ stack []byte }
+// panicError is the cause of a handler's panic; what it said may hold personal data, so only the stack goes to the log.
+type panicError struct{ stack []byte }
 
 // Error implements error.
-func (e *errPanic) Error() string { return "handler panicked:\n" + string(e.stack) }
+func (e *panicError) Error() string { return "handler panicked:\n" + string(e.stack) }
 
 // recoverInner turns a panic of the handler into INTERNAL, so that metrics, log and audit still see it.
 func recoverInner(next handler) handler {
@@ -41,7 +42,7 @@ func recoverInner(next handler) handler {
 		defer func() {
 			if p := recover(); p != nil {
 				x.Response = nil
-				err = errs.New(commonv1.Reason_REASON_INTERNAL, errs.Cause(&errPanic{debug.Stack()}))
+				err = errs.New(commonv1.Reason_REASON_INTERNAL, errs.Cause(&panicError{debug.Stack()}))
 			}
 		}()
 		return next(ctx, x)

@@ -28,7 +28,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func update() bool { return flag.Lookup("update") != nil && flag.Lookup("update").Value.String() == "true" }
+func update() bool {
+	return flag.Lookup("update") != nil && flag.Lookup("update").Value.String() == "true"
+}
 
 const fundAgreement = `id: fund
 version: 1
@@ -222,7 +224,9 @@ func TestRefusalsLeaveTheirRecord(t *testing.T) {
 		"schema":       {func(r *identityv1.VerifyIdentityRequest) { r.NationalId.Value = "12" }, codes.InvalidArgument, "INVALID_REQUEST", "national_id.value"},
 		"nothing":      {func(r *identityv1.VerifyIdentityRequest) { r.FullName = "" }, codes.InvalidArgument, "INVALID_REQUEST", ""},
 		"number as id": {func(r *identityv1.VerifyIdentityRequest) { r.Context.CaseReference = "198503149802" }, codes.InvalidArgument, "INVALID_REQUEST", "context.case_reference"},
-		"unknown field": {func(r *identityv1.VerifyIdentityRequest) { r.NationalId.ProtoReflect().SetUnknown([]byte{0xf8, 0x07, 0x01}) },
+		"unknown field": {func(r *identityv1.VerifyIdentityRequest) {
+			r.NationalId.ProtoReflect().SetUnknown([]byte{0xf8, 0x07, 0x01})
+		},
 			codes.InvalidArgument, "UNKNOWN_FIELDS", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -67,7 +67,7 @@ func (db *DB) Close() error {
 		errs = append(errs, db.lookups.close())
 	}
 	if db.writer != nil { // last, so that it tidies up the write-ahead log
-		errs = append(errs, db.writer.close(context.Background()))
+		errs = append(errs, db.writer.close())
 	}
 	return classify("close", errors.Join(errs...))
 }

@@ -20,6 +20,7 @@ type writer struct {
 	gate  chan struct{} // holds one token while somebody uses the connection; guards all below
 	max   int
 	stmts map[string]*sql.Stmt
+	base  context.Context // for what is done on closing; never ends
 	group *group // the common transaction under way, or nil
 
 	waiting atomic.Int32 // how many wait for the gate
@@ -41,7 +42,7 @@ func newWriter(ctx context.Context, pool *sql.DB, limit int) (*writer, error) {
 	if err != nil {
 		return nil, errors.Join(err, pool.Close())
 	}
-	return &writer{pool: pool, conn: conn, gate: make(chan struct{}, 1), max: limit, stmts: map[string]*sql.Stmt{}}, nil
+	return &writer{base: context.WithoutCancel(ctx), pool: pool, conn: conn, gate: make(chan struct{}, 1), max: limit, stmts: map[string]*sql.Stmt{}}, nil
 }
 
 // begin waits for its turn, at most until ctx ends, and begins a transaction that holds the write lock from the start: a lock taken
@@ -78,10 +79,10 @@ func (w *writer) enter(ctx context.Context) error {
 
 func (w *writer) leave() { <-w.gate }
 
-func (w *writer) close(ctx context.Context) error {
+func (w *writer) close() error {
 	w.gate <- struct{}{} // waits for the transaction under way; nobody begins another, since the DB is marked closed
 	if w.group != nil {
-		(&liteTx{w: w}).settle(ctx)
+		(&liteTx{w: w}).settle(w.base)
 	}
 	errs := make([]error, 0, len(w.stmts)+2)
 	for _, stmt := range w.stmts {

@@ -202,7 +202,7 @@ func (s *Server) ClientTLS(id workload.ID, opts ...certtest.Option) *tls.Config 
 // Stranger returns the configuration of a caller with the given certificate, or none, who trusts whatever server answers: what an
 // attacker would use.
 func (s *Server) Stranger(cert *tls.Certificate) *tls.Config {
-	config := &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS13, NextProtos: []string{"h2"}} //nolint:gosec // plays the attacker
+	config := &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS13, NextProtos: []string{"h2"}} // plays the attacker
 	if cert != nil {
 		config.Certificates = []tls.Certificate{*cert}
 	}

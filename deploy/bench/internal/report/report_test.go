@@ -56,7 +56,9 @@ func TestJSONShape(t *testing.T) {
 	if strings.Count(out.String(), "\n") != 1 {
 		t.Error("not one line")
 	}
-	var got struct{ Results []map[string]any }
+	var got struct {
+		Results []map[string]any `json:"results"`
+	}
 	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
 		t.Fatal(err)
 	}
