@@ -21,7 +21,7 @@ type writer struct {
 	max   int
 	stmts map[string]*sql.Stmt
 	base  context.Context // for what is done on closing; never ends
-	group *group // the common transaction under way, or nil
+	group *group          // the common transaction under way, or nil
 
 	waiting atomic.Int32 // how many wait for the gate
 }
