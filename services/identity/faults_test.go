@@ -11,7 +11,6 @@ import (
 
 	"samvirke.dev/services/identity"
 	"samvirke.dev/services/identity/internal/importer"
-	"samvirke.dev/services/platform/clock"
 	"samvirke.dev/services/platform/sqlkit"
 	"samvirke.dev/services/platform/sqlkit/sqltest"
 	"samvirke.dev/services/platform/suitetest"
@@ -186,7 +185,7 @@ func TestPersonsGone(t *testing.T) {
 // covers: SEC-07
 func TestKeysExpire(t *testing.T) {
 	t.Parallel()
-	fake := clock.NewFake(clock.System().Now())
+	fake := &shifted{}
 	w := start(t, func(o *suitetest.Options, _ *identity.Config) { o.Clock = fake })
 	l := line(0)
 	w.load(l)

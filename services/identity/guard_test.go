@@ -18,7 +18,7 @@ import (
 // Numbers by where they belong. The "real" ones are well formed, but nobody is looked up under them.
 const (
 	realDK      = "DK:1403851013"
-	realSE      = "SE:198503140003"
+	realSE      = "SE:198503140009"
 	syntheticDK = "DK:7403851013"
 	syntheticSE = "SE:198503149802"
 )

@@ -63,51 +63,54 @@ func TestHandlesArePairwise(t *testing.T) {
 // covers: SEC-10
 func TestHandlesOutliveRestartAndRotation(t *testing.T) {
 	t.Parallel()
-	sqltest.EachConfig(t, func(t *testing.T, config sqlkit.Config) {
-		wrap := suitetest.NewLocalWrap()
-		database := config.URL
-		same := func(o *suitetest.Options, _ *identity.Config) { o.Wrap = wrap }
-		if strings.HasSuffix(database, ":memory:") {
-			t.Skip("what is in memory does not outlive a restart")
-		}
-		var first []string
-		numbers := []string{line(0).Number, line(1).Number, line(2).Number}
-		// Each run is a server of its own over the database that the one before left.
-		run := func(name string, do func(t *testing.T, w *world, c *client)) {
-			t.Run(name, func(t *testing.T) { //nolint:paralleltest // the runs follow each other
-				db := sqltest.Open(t, config)
-				w := start(t, same, func(o *suitetest.Options, _ *identity.Config) { o.DB = db })
-				do(t, w, w.as(fundDK))
-			})
-		}
-		handles := func(c *client) (out []string) {
-			for _, n := range numbers[:2] {
-				out = append(out, c.handle(n))
-			}
-			return out
-		}
-		run("first", func(t *testing.T, w *world, c *client) {
-			t.Helper()
-			w.load(line(0), line(1), line(2))
-			first = handles(c)
+	for name, config := range map[string]func(testing.TB) sqlkit.Config{sqltest.File: sqltest.FileConfig, sqltest.Postgres: sqltest.PostgresConfig} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			handlesOutlive(t, config(t))
 		})
-		run("restarted", func(t *testing.T, w *world, c *client) {
-			t.Helper()
-			if got := handles(c); !slices.Equal(got, first) {
-				t.Errorf("after a restart %v, before %v", got, first)
-			}
-			for _, keyset := range []string{"handle.dk-10000009", "person.index", "person.seal", "audit.seal", "audit.subjects", "audit.digests"} {
-				must(t, w.Keys.Rotate(t.Context(), keyset))
-			}
-			checkRotated(t, c, handles(c), first, numbers[2])
+	}
+}
+
+func handlesOutlive(t *testing.T, config sqlkit.Config) {
+	t.Helper()
+	wrap := suitetest.NewLocalWrap()
+	var first []string
+	numbers := []string{line(0).Number, line(1).Number, line(2).Number}
+	handles := func(c *client) (out []string) {
+		for _, n := range numbers[:2] {
+			out = append(out, c.handle(n))
+		}
+		return out
+	}
+	// Each run is a server of its own over the database that the one before left.
+	run := func(name string, do func(t *testing.T, w *world, c *client)) {
+		t.Helper()
+		t.Run(name, func(t *testing.T) {
+			w := start(t, on(sqltest.Open(t, config)), func(o *suitetest.Options, _ *identity.Config) { o.Wrap = wrap })
+			do(t, w, w.as(fundDK))
 		})
-		run("restarted after the rotation", func(t *testing.T, w *world, c *client) {
-			t.Helper()
-			checkRotated(t, c, handles(c), first, numbers[2])
-			if len(w.AllRecords()) < 10 { // also those that were sealed with the first key
-				t.Error("records are missing")
-			}
-		})
+	}
+	run("first", func(t *testing.T, w *world, c *client) {
+		t.Helper()
+		w.load(line(0), line(1), line(2))
+		first = handles(c)
+	})
+	run("restarted", func(t *testing.T, w *world, c *client) {
+		t.Helper()
+		if got := handles(c); !slices.Equal(got, first) {
+			t.Errorf("after a restart %v, before %v", got, first)
+		}
+		for _, keyset := range []string{"handle.dk-10000009", "person.index", "person.seal", "audit.seal", "audit.subjects", "audit.digests"} {
+			must(t, w.Keys.Rotate(t.Context(), keyset))
+		}
+		checkRotated(t, c, handles(c), first, numbers[2])
+	})
+	run("restarted after the rotation", func(t *testing.T, w *world, c *client) {
+		t.Helper()
+		checkRotated(t, c, handles(c), first, numbers[2])
+		if len(w.AllRecords()) < 10 { // also those that were sealed with the first key
+			t.Error("records are missing")
+		}
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -124,6 +125,7 @@ type world struct {
 	*suitetest.Server
 
 	parts *identity.Parts
+	clock clock.Clock
 	t     testing.TB
 }
 
@@ -144,6 +146,7 @@ func start(t testing.TB, edits ...edit) *world {
 	for _, e := range edits {
 		e(&o, &cfg)
 	}
+	w.clock = o.Clock
 	o.Register = func(s *suitetest.Server, r grpc.ServiceRegistrar) {
 		parts, err := identity.NewParts(cfg, s.DB, s.Keys, o.Clock)
 		must(t, err)
@@ -156,6 +159,15 @@ func start(t testing.TB, edits ...edit) *world {
 	w.Server = suitetest.Start(t, o)
 	return w
 }
+
+// shifted is the system's clock with an offset. A clock that stands still would not do: deadlines are measured in real time.
+type shifted struct{ offset atomic.Int64 }
+
+// Now implements clock.Clock.
+func (s *shifted) Now() time.Time { return clock.System().Now().Add(time.Duration(s.offset.Load())) }
+
+// Advance shifts the clock further.
+func (s *shifted) Advance(d time.Duration) { s.offset.Add(int64(d)) }
 
 func must(t testing.TB, err error) {
 	t.Helper()

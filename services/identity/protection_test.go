@@ -174,11 +174,11 @@ type pairOfAnswers struct {
 }
 
 // Somebody whom the caller may not know looks exactly like nobody: code, details, headers, trailers and time agree. That
-// goes for a number that its register annulled, for a handle of another controller, and, for an insurer, for everybody.
+// goes for a number that its register annulled, for a handle of another controller, and, for an insurer, for everybody. Not
+// parallel: it measures time.
 //
 // covers: SEC-02
 func TestLooksLikeUnknown(t *testing.T) {
-	t.Parallel()
 	w := start(t)
 	gone, protected, free := line(0), line(2, "DK_SPECIAL"), line(4)
 	w.load(line(0), protected)
@@ -255,8 +255,17 @@ func (p pairOfAnswers) check(t *testing.T) {
 	if !slices.Equal(a.header, b.header) || !slices.Equal(a.trailer, b.trailer) || len(a.trailer) == 0 {
 		t.Errorf("%s: headers %v and %v, trailers %v and %v", p.name, a.header, b.header, a.trailer, b.trailer)
 	}
-	if hidden, absent := p.medians(); hidden > 2*absent+time.Millisecond || absent > 2*hidden+time.Millisecond {
-		t.Errorf("%s takes %v, nobody %v", p.name, hidden, absent)
+	// A machine that does something else can make one round odd; a difference that is in the code is there in every round.
+	const rounds = 4
+	for round := 1; ; round++ {
+		hidden, absent := p.medians()
+		if hidden <= 3*absent/2+time.Millisecond && absent <= 3*hidden/2+time.Millisecond {
+			return
+		}
+		if round == rounds {
+			t.Errorf("%s takes %v, nobody %v", p.name, hidden, absent)
+			return
+		}
 	}
 }
 

@@ -34,6 +34,9 @@ import (
 	"samvirke.dev/services/platform/sqlkit"
 )
 
+// streamWorkers is how many goroutines wait for calls; when all are busy, gRPC starts more.
+const streamWorkers = 64
+
 // EventIDTrailer carries the id of the call's audit record.
 const EventIDTrailer = "samvirke-event-id"
 
@@ -126,6 +129,7 @@ func (s *Server) options(d Deps) []grpc.ServerOption {
 		grpc.ForceServerCodecV2(newCodec(s.cfg.MaxMessage)),
 		grpc.MaxRecvMsgSize(4 * s.cfg.MaxMessage), // between the two limits the chain refuses, with a record and a reason
 		grpc.MaxConcurrentStreams(s.cfg.MaxStreams),
+		grpc.NumStreamWorkers(streamWorkers), // the chain is deep: goroutines that last keep their grown stacks
 		grpc.ConnectionTimeout(10 * time.Second),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 20 * time.Second, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{
