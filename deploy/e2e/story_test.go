@@ -9,7 +9,7 @@ import (
 
 // TestStory tells the sandbox's story, which asserts its own outcomes, on every database and every Vault.
 //
-// covers: SEC-01, SEC-02, SEC-05, SEC-07, SEK-07, MIN-03, MIN-04, DFH-26
+// covers: SEC-01, SEC-02, SEC-05, SEC-07
 func TestStory(t *testing.T) {
 	t.Parallel()
 	for name, opts := range map[string][]option{

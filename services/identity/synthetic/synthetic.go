@@ -55,6 +55,7 @@ const (
 type Generator struct {
 	next   int
 	danish bitset
+	full   bitset // days without any Danish number left
 	// Swedish numbers by kind: personnummer and coordination numbers.
 	swedish [2]bitset
 	used    [2]int
@@ -64,6 +65,7 @@ type Generator struct {
 func NewGenerator() *Generator {
 	return &Generator{
 		danish:  newBitset(days * serials),
+		full:    newBitset(days),
 		swedish: [2]bitset{newBitset(swedishTotal), newBitset(swedishTotal)},
 	}
 }
@@ -87,7 +89,7 @@ func At(i int) Member {
 	return g.Next()
 }
 
-// Next returns the next member. There are numbers for more than a million.
+// Next returns the next member, or the zero Member when all numbers are used, which is after more than a million.
 func (g *Generator) Next() Member {
 	i := g.next
 	g.next++
@@ -104,7 +106,12 @@ func (g *Generator) Next() Member {
 }
 
 func (g *Generator) dane(i, day int, draw *SplitMix64) Member {
-	for start := int(draw.Next() % serials); ; day = (day + 1) % days {
+	start := int(draw.Next() % serials)
+	for range days {
+		if g.full.has(day) {
+			day = (day + 1) % days
+			continue
+		}
 		birth := date(day)
 		for step := range serials {
 			serial := (start + step) % serials
@@ -126,7 +133,10 @@ func (g *Generator) dane(i, day int, draw *SplitMix64) Member {
 			}
 			return describe(i, Denmark, fmt.Sprintf("DK:%s%d", nine, control), birth)
 		}
+		g.full.set(day)
+		day = (day + 1) % days
 	}
+	return Member{}
 }
 
 func (g *Generator) swede(i, day, kind int, draw *SplitMix64) Member {

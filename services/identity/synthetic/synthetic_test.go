@@ -89,7 +89,27 @@ func BenchmarkNext(b *testing.B) {
 	b.ReportAllocs()
 	g := synthetic.NewGenerator()
 	for b.Loop() {
-		g.Next()
+		if g.Next().Number == "" {
+			g = synthetic.NewGenerator()
+		}
+	}
+}
+
+// A million members exist, and the generator ends instead of searching for ever.
+func TestTheEndOfTheNumbers(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("makes all numbers that there are")
+	}
+	g, n := synthetic.NewGenerator(), 0
+	for g.Next().Number != "" {
+		n++
+	}
+	if n < 1_000_000 {
+		t.Errorf("only %d members", n)
+	}
+	if g.Next().Number != "" {
+		t.Error("one more after the end")
 	}
 }
 

@@ -3,6 +3,7 @@ package synthetic
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 
@@ -20,6 +21,9 @@ func WriteJSONL(w io.Writer, n int, fund func(m Member) string) error {
 	lines.SetEscapeHTML(false)
 	for range n {
 		m := g.Next()
+		if m.Number == "" {
+			return errors.New("synthetic: there are no more numbers")
+		}
 		line := m.line()
 		if fund != nil {
 			if controller := fund(m); controller != "" {

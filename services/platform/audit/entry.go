@@ -31,6 +31,8 @@ type Entry struct {
 	Reasons  []commonv1.Reason
 	Status   uint32 // canonical gRPC code
 	Count    uint32 // persons or rows in the answer
+	// Validated says that the request keeps its schema, so that its reference fields hold what they should.
+	Validated bool
 
 	about subject
 	items []subject

@@ -42,7 +42,7 @@ func actor(e *Entry) *auditv1.Actor {
 			a.Kind = auditv1.ActorKind_ACTOR_KIND_SERVICE
 		}
 	}
-	if e.Decision != nil && validEmployee(e.Decision.Context.GetActorId()) {
+	if e.Decision != nil && e.bounded(e.Decision.Context.GetActorId()) != "" {
 		a.Kind, a.Employee = auditv1.ActorKind_ACTOR_KIND_HUMAN, e.Decision.Context.GetActorId()
 	}
 	return a
@@ -57,9 +57,9 @@ func describeDecision(out *auditv1.Record, e *Entry) {
 	out.Recipient = &auditv1.Recipient{Id: d.Organisation, Role: d.Role, TransferBasis: d.Transfer}
 	c := d.Context
 	out.Purpose, out.LegalBasis, out.SpecialBasis = c.GetPurpose(), c.GetLegalBasis(), c.GetSpecialBasis()
-	out.ControllerId = bounded(c.GetControllerId())
-	out.LegalReference = bounded(c.GetLegalReference())
-	out.CaseReference = bounded(c.GetCaseReference())
+	out.ControllerId = e.bounded(c.GetControllerId())
+	out.LegalReference = e.bounded(c.GetLegalReference())
+	out.CaseReference = e.bounded(c.GetCaseReference())
 }
 
 func (r *Recorder) describeSubject(out *auditv1.Record, about subject) error {
@@ -87,11 +87,12 @@ const maxFree = 64
 
 // bounded drops a context value that can't be one. A refused request has not been validated yet, and what a caller puts into
 // a reference field by mistake, such as a national number, must not reach the record (SEC-06).
-func bounded(s string) string {
-	if len(s) > maxFree || !utf8.ValidString(s) || redact.Text(s) != s {
+func (e *Entry) bounded(s string) string {
+	if e.Validated {
+		return s
+	}
+	if utf8.RuneCountInString(s) > maxFree || !utf8.ValidString(s) || redact.Text(s) != s {
 		return ""
 	}
 	return s
 }
-
-func validEmployee(s string) bool { return s != "" && bounded(s) != "" }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -37,6 +38,7 @@ type Recorder struct {
 	subjects *keys.PRF
 	digests  *keys.PRF
 	batch    *sqlkit.Batcher[[]row]
+	open     atomic.Int64 // entries under way
 }
 
 // row is a sealed record as it is stored.
@@ -57,9 +59,20 @@ func NewRecorder(ctx context.Context, cfg Config) *Recorder {
 	r := &Recorder{
 		db: cfg.DB, clock: cfg.Clock, writer: cfg.Writer, seal: cfg.Seal, subjects: cfg.Subjects, digests: cfg.Digests,
 	}
-	r.batch = sqlkit.NewBatcher(ctx, sqlkit.BatchConfig{MaxBatch: 256, MaxQueue: 4096}, r.flush)
+	r.batch = sqlkit.NewBatcher(ctx, sqlkit.BatchConfig{
+		MaxBatch: 256, MaxQueue: 4096, Coming: func() int { return int(r.open.Load()) },
+	}, r.flush)
 	return r
 }
+
+// Opened tells the recorder that an entry is under way, so that group commits can wait for it; call the returned function when it
+// is closed.
+func (r *Recorder) Opened() (closed func()) {
+	r.open.Add(1)
+	return r.closed
+}
+
+func (r *Recorder) closed() { r.open.Add(-1) }
 
 // Close writes what is queued and stops.
 func (r *Recorder) Close(ctx context.Context) error { return r.batch.Close(ctx) }

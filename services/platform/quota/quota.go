@@ -45,6 +45,7 @@ type Limiter struct {
 type holding struct {
 	mu     sync.Mutex
 	window int64
+	quota  authz.Quota // that empty was found under
 	left   int64
 	empty  bool // the whole window is used up, for all replicas
 }
@@ -64,6 +65,9 @@ func (l *Limiter) Take(ctx context.Context, name string, q authz.Quota, n int64)
 	defer h.mu.Unlock()
 	if h.window != window {
 		h.window, h.left, h.empty = window, 0, false
+	}
+	if h.quota != q { // the agreement was changed
+		h.quota, h.empty = q, false
 	}
 	if h.left < n && !h.empty {
 		if err := l.fetch(ctx, name, q, h, n-h.left); err != nil {
@@ -104,7 +108,8 @@ func (l *Limiter) fetch(ctx context.Context, name string, q authz.Quota, h *hold
 			return nil
 		}
 		if errors.Is(err, sqlkit.ErrNotFound) {
-			if _, err := l.db.Exec(ctx, `DELETE FROM quota_use WHERE name = $1 AND window_start < $2`, name, h.window); err != nil {
+			// The window before stays: replicas whose clocks are behind still count in it.
+			if _, err := l.db.Exec(ctx, `DELETE FROM quota_use WHERE name = $1 AND window_start < $2`, name, h.window-1); err != nil {
 				return err
 			}
 		}

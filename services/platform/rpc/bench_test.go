@@ -3,7 +3,9 @@ package rpc_test
 import (
 	"context"
 	"net"
+	"syscall"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
@@ -65,6 +67,7 @@ func load(b *testing.B, conn *grpc.ClientConn) {
 	client := identityv1.NewIdentityServiceClient(conn)
 	b.SetParallelism(inFlight)
 	b.ReportAllocs()
+	before := processor(b)
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			if _, err := client.VerifyIdentity(b.Context(), verifyRequest()); err != nil {
@@ -74,4 +77,14 @@ func load(b *testing.B, conn *grpc.ClientConn) {
 		}
 	})
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "calls/s")
+	b.ReportMetric(float64((processor(b)-before).Microseconds())/float64(b.N), "cpu-us/op")
+}
+
+// processor returns the processor time of the process so far: client and server together.
+func processor(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

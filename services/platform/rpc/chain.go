@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// steps is the chain, outermost first, with the reason of each place. The OTel stats handler stands outside of it, so that
-// the span sees everything.
+// steps is the chain, outermost first, with the reason of each place.
 func (s *Server) steps() []step {
 	return []step{
+		{"trace", perCall, s.trace},                // the span sees everything
 		{"recover-outer", perCall, s.recoverOuter}, // our own steps may panic too
 		{"request-id", perCall, s.requestID},       // all below name the event
 		{"metrics", perCall, s.metrics},            // sees the final code

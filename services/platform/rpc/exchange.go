@@ -5,6 +5,7 @@ package rpc
 import (
 	"context"
 
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/protobuf/proto"
 
 	"samvirke.dev/certs/workload"
@@ -23,6 +24,7 @@ type Exchange struct {
 	Entry    *audit.Entry
 	Decision *authz.Decision
 
+	parent trace.SpanContext // the caller's span, invalid when it has none
 	handle func(ctx context.Context) (proto.Message, error)
 }
 

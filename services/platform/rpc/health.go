@@ -3,10 +3,7 @@ package rpc
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
-
-	"google.golang.org/grpc/stats"
 )
 
 // Probe says whether one thing that the service needs is well.
@@ -56,11 +53,4 @@ func ask(ctx context.Context, probes []Probe) error {
 		}
 	}
 	return errors.Join(problems...)
-}
-
-// traced keeps health checks and reflection out of the traces.
-func traced(info *stats.RPCTagInfo) bool {
-	const health, reflection = "/grpc.health.", "/grpc.reflection."
-	name := info.FullMethodName
-	return !strings.HasPrefix(name, health) && !strings.HasPrefix(name, reflection)
 }

@@ -25,9 +25,10 @@ func (s *Server) audit(next handler) handler {
 		if x.open() {
 			return next(ctx, x)
 		}
+		defer s.recorder.Opened()()
 		x.Entry = &audit.Entry{
 			EventID: x.EventID, Method: x.Method, RPC: x.recordedName(), Started: s.clock.Now(), Caller: x.Caller,
-			Trace: traceOf(ctx), Request: x.Request,
+			Trace: traceOf(ctx, x.parent), Request: x.Request,
 		}
 		err := next(audit.With(ctx, x.Entry), x)
 		if x.Entry.Written() {
@@ -67,11 +68,10 @@ func (x *Exchange) recordedName() string {
 	return x.Method.Name
 }
 
-func traceOf(ctx context.Context) audit.Trace {
-	span := trace.SpanFromContext(ctx)
-	sc := span.SpanContext()
+func traceOf(ctx context.Context, parent trace.SpanContext) audit.Trace {
+	sc := trace.SpanContextFromContext(ctx)
 	out := audit.Trace{ID: sc.TraceID(), Span: sc.SpanID()}
-	if parent := remoteParent(ctx); parent.TraceID() == sc.TraceID() {
+	if parent.TraceID() == sc.TraceID() {
 		out.Parent = parent.SpanID()
 	}
 	return out

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync/atomic"
 
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
 
@@ -52,7 +53,7 @@ func (m *missed) record(ctx context.Context, end *stats.End) {
 		return
 	}
 	entry := &audit.Entry{
-		EventID: x.EventID, Method: method, RPC: x.recordedName(), Started: end.BeginTime, Caller: x.Caller, Trace: traceOf(ctx),
+		EventID: x.EventID, Method: method, RPC: x.recordedName(), Started: end.BeginTime, Caller: x.Caller, Trace: traceOf(ctx, trace.SpanContext{}),
 		Status: uint32(status.Code(end.Error)), Reasons: []commonv1.Reason{commonv1.Reason_REASON_MESSAGE_UNREADABLE},
 	}
 	if err := m.server.recorder.CloseRead(ctx, entry); err != nil {

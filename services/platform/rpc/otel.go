@@ -8,9 +8,7 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
-	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
 )
 
 // instruments are the metrics of the server. None has a label that could tell a person or a case.
@@ -58,21 +56,3 @@ func (i *instruments) call(ctx context.Context, rpc string, code codes.Code, too
 }
 
 func (i *instruments) refusedHandshake() { i.handshakes.Add(context.Background(), 1) } //nolint:forbidigo // a handshake has no context
-
-// remoteParent returns the caller's span from W3C trace context, or an invalid one. A server span does not tell its parent.
-func remoteParent(ctx context.Context) trace.SpanContext {
-	values := metadata.ValueFromIncomingContext(ctx, "traceparent")
-	const length = 55 // 00-<32 hex>-<16 hex>-<2 hex>
-	if len(values) != 1 || len(values[0]) != length {
-		return trace.SpanContext{}
-	}
-	traceID, err := trace.TraceIDFromHex(values[0][3:35])
-	if err != nil {
-		return trace.SpanContext{}
-	}
-	spanID, err := trace.SpanIDFromHex(values[0][36:52])
-	if err != nil {
-		return trace.SpanContext{}
-	}
-	return trace.NewSpanContext(trace.SpanContextConfig{TraceID: traceID, SpanID: spanID, Remote: true})
-}

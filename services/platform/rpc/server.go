@@ -10,9 +10,7 @@ import (
 	"time"
 
 	"buf.build/go/protovalidate"
-	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 	"go.opentelemetry.io/otel/metric"
-	"go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
@@ -79,6 +77,8 @@ type Server struct {
 	quotas      *quota.Limiter
 	validator   protovalidate.Validator
 	instruments *instruments
+	tracer      trace.Tracer
+	propagator  propagation.TextMapPropagator
 	methods     authz.Methods
 	agreements  func() authz.Agreements
 	grpc        *grpc.Server
@@ -103,9 +103,10 @@ func New(cfg Config, d Deps) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, log: d.Log, clock: d.Clock, db: d.DB, recorder: d.Recorder, seal: d.Seal, validator: validator, instruments: i,
+		tracer: d.TracerProvider.Tracer("samvirke.dev/services/platform/rpc"), propagator: d.Propagator,
 		idem: idem.NewStore(d.DB, d.Clock, 0), quotas: quota.New(d.DB, d.Clock), health: health.NewServer(),
 	}
-	s.grpc = grpc.NewServer(s.options(d)...)
+	s.grpc = grpc.NewServer(s.options(d.TLS)...)
 	healthpb.RegisterHealthServer(s.grpc, s.health)
 	s.health.SetServingStatus("", healthpb.HealthCheckResponse_NOT_SERVING)
 	s.unary = compose(s.steps(), invoke, perCall, perMessage)
@@ -114,14 +115,9 @@ func New(cfg Config, d Deps) (*Server, error) {
 	return s, nil
 }
 
-func (s *Server) options(d Deps) []grpc.ServerOption {
+func (s *Server) options(tlsConfig *tls.Config) []grpc.ServerOption {
 	return []grpc.ServerOption{
-		grpc.Creds(newTransport(d.TLS, s.log, s.instruments)),
-		grpc.StatsHandler(otelgrpc.NewServerHandler(
-			otelgrpc.WithTracerProvider(d.TracerProvider), otelgrpc.WithPropagators(d.Propagator),
-			otelgrpc.WithMeterProvider(noop.NewMeterProvider()), // metrics come from the chain, which knows the final code
-			otelgrpc.WithFilter(traced),
-		)),
+		grpc.Creds(newTransport(tlsConfig, s.log, s.instruments)),
 		grpc.StatsHandler(&missed{s}),
 		grpc.UnaryInterceptor(s.interceptUnary),
 		grpc.StreamInterceptor(s.interceptStream),

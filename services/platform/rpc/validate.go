@@ -23,6 +23,9 @@ func (s *Server) validate(next handler) handler {
 				return errs.New(commonv1.Reason_REASON_INVALID_REQUEST, fields...)
 			}
 		}
+		if x.Entry != nil {
+			x.Entry.Validated = true
+		}
 		return next(ctx, x)
 	}
 }
