@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
+	"time"
 
 	"samvirke.dev/services/platform/chassis"
 )
@@ -25,6 +27,18 @@ type Config struct {
 // DefaultConfig returns the defaults.
 func DefaultConfig() Config {
 	return Config{Config: chassis.DefaultConfig(), TimeZone: "Europe/Copenhagen"}
+}
+
+// Validate reports every problem of the configuration at once, without any value.
+func (c Config) Validate() error {
+	problems := []error{c.Config.Validate()}
+	if _, err := time.LoadLocation(c.TimeZone); err != nil || c.TimeZone == "" {
+		problems = append(problems, errors.New("time_zone: want a zone of the IANA database, such as Europe/Copenhagen"))
+	}
+	if slices.Contains(c.ProtectedAddressLaws, "") {
+		problems = append(problems, errors.New("protected_address_laws: an empty legal reference can't allow anything"))
+	}
+	return errors.Join(problems...)
 }
 
 // published returns the numbers of the list and the file.

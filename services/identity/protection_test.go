@@ -189,7 +189,7 @@ func TestLooksLikeUnknown(t *testing.T) {
 
 	resolved := func(c *client, id string) func(opts ...grpc.CallOption) (string, error) {
 		return func(opts ...grpc.CallOption) (string, error) {
-			in := requests(c.org, line(0), "")[resolve].(*identityv1.ResolveSubjectRequest) //nolint:errcheck,forcetypeassert // its type
+			in := requests(c.org, line(0), "")[resolve].(*identityv1.ResolveSubjectRequest) //nolint:forcetypeassert // its type
 			in.NationalId = number(id)
 			out, err := c.rpc.ResolveSubject(t.Context(), in, opts...)
 			return out.GetHandle(), err

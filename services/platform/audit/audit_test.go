@@ -472,7 +472,7 @@ func TestFailures(t *testing.T) {
 	}
 	must(t, b.ring.Refresh(t.Context()))
 	must(t, b.CloseRead(t.Context(), late))
-	must(t, b.Recorder.Close(t.Context()))
+	must(t, b.Close(t.Context()))
 	closed := full(t)
 	closed.EventID = "closed"
 	if err := b.CloseRead(t.Context(), closed); !errors.Is(err, audit.ErrUnavailable) || closed.Written() {

@@ -5,8 +5,10 @@ package chassis
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
+	"strings"
 	"time"
 
 	"samvirke.dev/certs/workload"
@@ -116,13 +118,17 @@ func (c Config) Validate() error {
 	want(err == nil, "trust_domain: want a SPIFFE trust domain")
 	_, _, err = net.SplitHostPort(c.Listen)
 	want(err == nil, "listen: want address:port")
-	want(c.Vault.Address != "", "vault.address: want an https URL")
+	want(strings.HasPrefix(c.Vault.Address, "https://"), "vault.address: want an https URL")
+	want(c.Vault.CAFile != "", "vault.ca_file: want the anchors of Vault's certificate")
 	want(c.Vault.RoleIDFile != "" && c.Vault.SecretIDFile != "", "vault.role_id_file, vault.secret_id_file: want the files of an AppRole")
 	want(c.Agreements.Dir != "", "agreements.dir: want a folder; without agreements nothing is allowed")
 	want(c.Agreements.Reload >= 10*time.Millisecond, "agreements.reload: want at least 10ms")
 	want(c.Keys.MaxAge > c.Keys.RefreshEvery && c.Keys.RefreshEvery > 0, "keys.max_age: want more than keys.refresh_every, which must be above 0")
 	want(c.Telemetry.SampleRatio >= 0 && c.Telemetry.SampleRatio <= 1, "telemetry.sample_ratio: want 0 to 1")
+	want(new(slog.LevelVar).UnmarshalText([]byte(c.Telemetry.LogLevel)) == nil, "telemetry.log_level: want debug, info, warn or error")
 	want(c.PKI.TTL >= time.Second, "pki.ttl: want at least 1s")
+	want(c.PKI.Refresh >= 0, "pki.refresh: must not be negative")
+	want(c.PKI.Grace >= 0, "pki.grace: must not be negative")
 	return errors.Join(problems...)
 }
 

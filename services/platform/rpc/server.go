@@ -118,12 +118,11 @@ func New(cfg Config, d Deps) (*Server, error) {
 func (s *Server) options(tlsConfig *tls.Config) []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.Creds(newTransport(tlsConfig, s.log, s.instruments)),
-		grpc.StatsHandler(&missed{s}),
 		grpc.UnaryInterceptor(s.interceptUnary),
 		grpc.StreamInterceptor(s.interceptStream),
 		grpc.UnknownServiceHandler(func(any, grpc.ServerStream) error { return errs.New(commonv1.Reason_REASON_UNIMPLEMENTED) }),
 		grpc.ForceServerCodecV2(newCodec(s.cfg.MaxMessage)),
-		grpc.MaxRecvMsgSize(4 * s.cfg.MaxMessage), // between the two limits the chain refuses, with a record and a reason
+		grpc.MaxRecvMsgSize(4 * s.cfg.MaxMessage), // between the two limits the refusal says who must do what
 		grpc.MaxConcurrentStreams(s.cfg.MaxStreams),
 		grpc.NumStreamWorkers(streamWorkers), // the chain is deep: goroutines that last keep their grown stacks
 		grpc.ConnectionTimeout(10 * time.Second),
@@ -135,7 +134,7 @@ func (s *Server) options(tlsConfig *tls.Config) []grpc.ServerOption {
 }
 
 // Registrar takes services; *Server hides the rest of grpc.Server, so that nothing gets around the chain.
-func (s *Server) Registrar() grpc.ServiceRegistrar { return s.grpc }
+func (s *Server) Registrar() grpc.ServiceRegistrar { return registrar{s.grpc} }
 
 // Cover checks that every exposed RPC has a rule, and returns the rules. Call it when all services are registered; an error
 // must stop the boot.
@@ -190,7 +189,6 @@ func (s *Server) Stop(ctx context.Context) error {
 }
 
 func (s *Server) interceptUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
-	reached(ctx)
 	request, _ := req.(proto.Message)
 	x := &Exchange{RPC: info.FullMethod, Method: s.methods[info.FullMethod], Request: request}
 	x.handle = func(ctx context.Context) (proto.Message, error) {
@@ -211,7 +209,6 @@ func (s *Server) interceptUnary(ctx context.Context, req any, info *grpc.UnarySe
 
 func (s *Server) interceptStream(srv any, raw grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
 	ctx := raw.Context()
-	reached(ctx)
 	x := &Exchange{RPC: info.FullMethod, Method: s.methods[info.FullMethod]}
 	a := &around{server: s, call: x, raw: raw}
 	x.handle = func(ctx context.Context) (proto.Message, error) {

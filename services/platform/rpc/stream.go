@@ -57,11 +57,12 @@ func Each[Req, Resp any, PReq interface {
 	}
 	for {
 		request := PReq(new(Req))
-		switch err := a.raw.RecvMsg(request); {
-		case errors.Is(err, io.EOF):
+		err := a.raw.RecvMsg(request)
+		if errors.Is(err, io.EOF) {
 			return nil
-		case err != nil:
-			return a.unread(stream.Context(), err)
+		}
+		if err := marked(err, request); err != nil {
+			return gone(err)
 		}
 		response, err := a.exchange(stream.Context(), request, func(ctx context.Context) (proto.Message, error) {
 			out, err := handle(ctx, (*Req)(request))
@@ -76,20 +77,12 @@ func Each[Req, Resp any, PReq interface {
 	}
 }
 
-// unread ends a stream whose next message could not be received. A message beyond gRPC's own limit leaves a record; a caller who
-// went away, or a broken connection, asked for nothing.
-func (a *around) unread(ctx context.Context, err error) error {
-	switch status.Code(err) {
-	case codes.ResourceExhausted:
-		_, err = a.exchange(ctx, nil, nil)
-		return err
-	case codes.Canceled, codes.Unavailable:
-		return errs.New(commonv1.Reason_REASON_CANCELLED, errs.Cause(err))
-	case codes.DeadlineExceeded:
+// gone is the error of a stream whose caller is no longer there.
+func gone(err error) error {
+	if status.Code(err) == codes.DeadlineExceeded {
 		return errs.New(commonv1.Reason_REASON_DEADLINE_EXCEEDED, errs.Cause(err))
-	default:
-		return errs.New(commonv1.Reason_REASON_MESSAGE_UNREADABLE, errs.Cause(err))
 	}
+	return errs.New(commonv1.Reason_REASON_CANCELLED, errs.Cause(err))
 }
 
 // exchange runs the steps once a message.
