@@ -107,9 +107,10 @@ func serve(ctx context.Context, cfg Config, rest []string, log io.Writer) (err e
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Close(context.WithoutCancel(ctx))) }()
-	if parts, err = NewParts(cfg, c.DB, c.Keys, c.Clock); err != nil {
+	if parts, err = NewParts(ctx, cfg, c.DB, c.Keys, c.Clock); err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, parts.Close(context.WithoutCancel(ctx))) }()
 	parts.Register(c.Server.Registrar())
 	return c.Run(ctx, nil)
 }
@@ -123,10 +124,11 @@ func offline(ctx context.Context, cfg Config, log io.Writer, run func(*chassis.C
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Close(context.WithoutCancel(ctx))) }()
-	parts, err := NewParts(cfg, c.DB, c.Keys, c.Clock)
+	parts, err := NewParts(ctx, cfg, c.DB, c.Keys, c.Clock)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, parts.Close(context.WithoutCancel(ctx))) }()
 	return run(c, parts)
 }
 

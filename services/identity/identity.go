@@ -101,14 +101,15 @@ func (h *handles) Handle(controller, canonical string) (string, error) {
 type Parts struct {
 	api     *api.Server
 	handles *handles
+	store   *sqlstore.Gathered
 	persons *sealed.Persons
 	guard   *nationalid.Guard
 	zone    *time.Location
 	clock   clock.Clock
 }
 
-// NewParts builds the insides.
-func NewParts(cfg Config, db *sqlkit.DB, ring *keys.Ring, clk clock.Clock) (*Parts, error) {
+// NewParts builds the insides; Close them before the database.
+func NewParts(ctx context.Context, cfg Config, db *sqlkit.DB, ring *keys.Ring, clk clock.Clock) (*Parts, error) {
 	zone, err := time.LoadLocation(cfg.TimeZone)
 	if err != nil {
 		return nil, fmt.Errorf("time_zone: %w", err)
@@ -126,21 +127,33 @@ func NewParts(cfg Config, db *sqlkit.DB, ring *keys.Ring, clk clock.Clock) (*Par
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
-	persons, err := sealed.New(sealed.Deps{Store: sqlstore.New(db), AEAD: seal, Index: index, Clock: clk})
-	if err != nil {
-		return nil, err
+	gathered := sqlstore.Gather(ctx, sqlstore.New(db))
+	p := &Parts{handles: &handles{ring: ring, prfs: map[string]*keys.PRF{}}, store: gathered, guard: guard, zone: zone, clock: clk}
+	if err := p.build(cfg, seal, index); err != nil {
+		return nil, errors.Join(err, p.Close(ctx))
 	}
-	p := &Parts{handles: &handles{ring: ring, prfs: map[string]*keys.PRF{}}, persons: persons, guard: guard, zone: zone, clock: clk}
+	return p, nil
+}
+
+func (p *Parts) build(cfg Config, seal *keys.AEAD, index *keys.PRF) error {
+	persons, err := sealed.New(sealed.Deps{Store: p.store, AEAD: seal, Index: index, Clock: p.clock})
+	if err != nil {
+		return err
+	}
+	p.persons = persons
 	service, err := core.New(core.Deps{
-		Persons: persons, Handles: p.handles, Notes: notes{}, Clock: clk, Zone: zone, Guard: guard,
+		Persons: persons, Handles: p.handles, Notes: notes{}, Clock: p.clock, Zone: p.zone, Guard: p.guard,
 		ProtectedAddressLaws: cfg.ProtectedAddressLaws,
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	p.api, err = api.New(api.Deps{UseCases: service, Caller: caller, Item: audit.WithItem, EventID: eventID})
-	return p, err
+	return err
 }
+
+// Close stops what runs in the background.
+func (p *Parts) Close(ctx context.Context) error { return p.store.Close(ctx) }
 
 // Register adds the service's RPCs.
 func (p *Parts) Register(r grpc.ServiceRegistrar) { identityv1.RegisterIdentityServiceServer(r, p.api) }

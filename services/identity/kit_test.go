@@ -148,8 +148,9 @@ func start(t testing.TB, edits ...edit) *world {
 	}
 	w.clock = o.Clock
 	o.Register = func(s *suitetest.Server, r grpc.ServiceRegistrar) {
-		parts, err := identity.NewParts(cfg, s.DB, s.Keys, o.Clock)
+		parts, err := identity.NewParts(t.Context(), cfg, s.DB, s.Keys, o.Clock)
 		must(t, err)
+		t.Cleanup(func() { must(t, parts.Close(context.WithoutCancel(t.Context()))) })
 		for _, c := range controllers() {
 			must(t, parts.Prepare(t.Context(), c))
 		}

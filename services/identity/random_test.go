@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -20,8 +21,11 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	identityv1 "samvirke.dev/proto/gen/go/samvirke/identity/v1"
+	"samvirke.dev/services/identity"
 	"samvirke.dev/services/platform/errs"
 	"samvirke.dev/services/platform/rpc"
+	"samvirke.dev/services/platform/suitetest"
+	"samvirke.dev/services/platform/telemetry"
 )
 
 // raw sends and receives bytes as they are.
@@ -244,7 +248,10 @@ func TestRandomRequests(t *testing.T) {
 	if testing.Short() {
 		each = 500
 	}
-	w := start(t)
+	quiet := func(o *suitetest.Options, _ *identity.Config) { // fifty thousand lines about refusals would cost more than the calls
+		o.Telemetry = func(c *telemetry.Config) { c.LogLevel = slog.LevelError }
+	}
+	w := start(t, quiet)
 	person := line(0)
 	w.load(person)
 	caller := w.as(fundDK)

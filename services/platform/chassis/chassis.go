@@ -90,6 +90,7 @@ func open(ctx context.Context, cfg Config, opts Options) (c *Chassis, err error)
 		return nil, err
 	}
 	c = &Chassis{cfg: cfg, opts: opts, Clock: opts.Clock}
+	useMemory(cfg.Memory)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.Close(context.WithoutCancel(ctx)))
@@ -282,7 +283,11 @@ func (c *Chassis) openServer(context.Context) error {
 		TLS: tlsConfig, Log: c.Log, Clock: c.Clock, DB: c.DB, Recorder: c.recorder, Seal: seal,
 		TracerProvider: c.Telemetry.TracerProvider(), MeterProvider: c.Telemetry.MeterProvider(), Propagator: c.Telemetry.Propagator(),
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	c.onClose(c.Server.Stop) // also when it never served: its workers wait already
+	return nil
 }
 
 // agreements checks that every RPC has a rule and loads the agreements; an error stops the boot.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"samvirke.dev/certs/workload"
+	"samvirke.dev/services/platform/config"
 	"samvirke.dev/services/platform/sqlkit"
 )
 
@@ -36,6 +37,7 @@ type Config struct {
 	Agreements  Agreements    `yaml:"agreements" class:"public" doc:"what organisations may ask for"`
 	Accept      Accept        `yaml:"accept" class:"public" doc:"whose certificates are accepted"`
 	Telemetry   Telemetry     `yaml:"telemetry" class:"public" doc:"logs, traces and metrics"`
+	Memory      Memory        `yaml:"memory" class:"public" doc:"how the garbage collector trades memory for speed"`
 	Debug       Debug         `yaml:"debug" class:"public" doc:"for developers"`
 }
 
@@ -88,6 +90,12 @@ type Telemetry struct {
 	LogLevel    string  `yaml:"log_level" class:"public" doc:"debug, info, warn or error"`
 }
 
+// Memory says how much memory the process may use for speed. GOGC and GOMEMLIMIT, where set, win.
+type Memory struct {
+	Limit     config.Size `yaml:"limit" class:"public" doc:"near this much memory of its own the collector runs more often; databases' caches come on top"`
+	GCPercent int         `yaml:"gc_percent" class:"public" doc:"how much may be allocated between two runs of the collector, in percent of what is live"`
+}
+
 // Debug is for developers.
 type Debug struct {
 	PprofFile string `yaml:"pprof_file" class:"internal" doc:"write a CPU profile of the whole run to this file"`
@@ -101,6 +109,7 @@ func DefaultConfig() Config {
 		Transit:    Transit{Mount: "transit"},
 		Keys:       Keys{MaxAge: time.Hour, RefreshEvery: 5 * time.Minute},
 		Agreements: Agreements{Reload: 2 * time.Second},
+		Memory:     Memory{Limit: 32 << 20, GCPercent: 400},
 		Telemetry:  Telemetry{SampleRatio: 1, LogLevel: "info"},
 	}
 }
@@ -126,6 +135,7 @@ func (c Config) Validate() error {
 	want(c.Keys.MaxAge > c.Keys.RefreshEvery && c.Keys.RefreshEvery > 0, "keys.max_age: want more than keys.refresh_every, which must be above 0")
 	want(c.Telemetry.SampleRatio >= 0 && c.Telemetry.SampleRatio <= 1, "telemetry.sample_ratio: want 0 to 1")
 	want(new(slog.LevelVar).UnmarshalText([]byte(c.Telemetry.LogLevel)) == nil, "telemetry.log_level: want debug, info, warn or error")
+	want(c.Memory.Limit >= 16<<20 && c.Memory.GCPercent >= 10, "memory: want a limit of at least 16MiB and gc_percent of at least 10")
 	want(c.PKI.TTL >= time.Second, "pki.ttl: want at least 1s")
 	want(c.PKI.Refresh >= 0, "pki.refresh: must not be negative")
 	want(c.PKI.Grace >= 0, "pki.grace: must not be negative")

@@ -23,6 +23,7 @@ func soundConfig() chassis.Config {
 	cfg.Environment, cfg.TrustDomain, cfg.Listen = chassis.Test, "samvirke.example", "127.0.0.1:0"
 	cfg.Vault = chassis.Vault{Address: "https://127.0.0.1:1", CAFile: "ca", RoleIDFile: "role", SecretIDFile: "secret"}
 	cfg.Agreements.Dir = "agreements"
+	cfg.Memory = chassis.Memory{Limit: 1 << 30, GCPercent: 100} // it holds for the whole process, so for all tests of it
 	return cfg
 }
 
@@ -49,6 +50,7 @@ func TestConfigValidate(t *testing.T) {
 		{"keys.max_age", func(c *chassis.Config) { c.Keys.MaxAge = c.Keys.RefreshEvery }},
 		{"telemetry.sample_ratio", func(c *chassis.Config) { c.Telemetry.SampleRatio = 1.01 }},
 		{"telemetry.log_level", func(c *chassis.Config) { c.Telemetry.LogLevel = "hunter2" }},
+		{"memory", func(c *chassis.Config) { c.Memory.GCPercent = 0 }},
 		{"pki.ttl", func(c *chassis.Config) { c.PKI.TTL = time.Millisecond }},
 		{"pki.refresh", func(c *chassis.Config) { c.PKI.Refresh = -1 }},
 		{"pki.grace", func(c *chassis.Config) { c.PKI.Grace = -1 }},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"runtime/debug"
 	"runtime/pprof"
 	"time"
 
@@ -103,4 +104,14 @@ func (c *Chassis) openProfile(context.Context) error {
 		return f.Close()
 	})
 	return nil
+}
+
+// useMemory sets the garbage collector, unless the environment does.
+func useMemory(m Memory) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(m.GCPercent)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(int64(m.Limit))
+	}
 }

@@ -48,10 +48,12 @@ func describe(span trace.Span, x *Exchange, err error) {
 		attribute.String("rpc.response.status_code", codeOf(err).String()), telemetry.KeyEventID.String(x.EventID),
 	}
 	if d := x.Decision; d != nil {
-		attrs = append(attrs, telemetry.KeyController.String(d.Controller), telemetry.KeyRecipient.String(d.Organisation),
-			telemetry.KeyRole.String(d.Role.String()), telemetry.KeyPurpose.String(d.Context.GetPurpose().String()),
-			telemetry.KeyLegalBasis.String(d.Context.GetLegalBasis().String()), telemetry.KeyAgreementID.String(d.Agreement.GetId()),
-			telemetry.KeyProcessingActivity.String(activity(d)))
+		attrs = append(attrs, telemetry.KeyRecipient.String(d.Organisation), telemetry.KeyRole.String(d.Role.String()),
+			telemetry.KeyPurpose.String(d.Context.GetPurpose().String()), telemetry.KeyLegalBasis.String(d.Context.GetLegalBasis().String()))
+		if d.Agreement != nil { // without one the controller is the caller's word alone, which may be anything (SEC-06)
+			attrs = append(attrs, telemetry.KeyController.String(d.Controller), telemetry.KeyAgreementID.String(d.Agreement.GetId()),
+				telemetry.KeyProcessingActivity.String(activity(d)))
+		}
 	}
 	if err != nil {
 		attrs = append(attrs, telemetry.KeyReason.String(errs.Name(errs.ReasonOf(err))))
@@ -88,7 +90,7 @@ func (s *Server) recoverOuter(next handler) handler {
 		defer func() {
 			if p := recover(); p != nil {
 				x.Response = nil
-				s.log.ErrorContext(ctx, "a step panicked", "rpc", x.RPC, "stack", string(debug.Stack()))
+				s.log.ErrorContext(ctx, "a step panicked", "rpc", x.name(), "stack", string(debug.Stack()))
 				err = errs.New(commonv1.Reason_REASON_INTERNAL).WithTrace(traceID(ctx), x.EventID)
 			}
 		}()

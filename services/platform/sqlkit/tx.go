@@ -31,6 +31,9 @@ func (db *DB) txOf(ctx context.Context) *transaction {
 	return tx
 }
 
+// InTransaction says whether the context carries a transaction of this DB.
+func (db *DB) InTransaction(ctx context.Context) bool { return db.txOf(ctx) != nil }
+
 // InTx reports the outcome of fn run in a write transaction that travels in the context given to fn: Exec, Query and QueryRow with
 // that context are part of it. It commits if fn returns nil; it rolls back if fn returns an error or panics (the panic goes on).
 // When another transaction is in the way, everything is rolled back and fn is run again, a bounded number of times with growing

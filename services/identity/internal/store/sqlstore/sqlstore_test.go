@@ -1,10 +1,13 @@
 package sqlstore_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -39,7 +42,48 @@ func TestContract(t *testing.T) {
 				return sqlstore.New(migrated(t, config(t)))
 			})
 		})
+		t.Run(name+", gathered", func(t *testing.T) {
+			t.Parallel()
+			storetest.Run(t, func(t *testing.T) store.Store {
+				t.Helper()
+				return gathered(t, migrated(t, config(t)))
+			})
+		})
 	}
+}
+
+func gathered(t *testing.T, db *sqlkit.DB) *sqlstore.Gathered {
+	t.Helper()
+	g := sqlstore.Gather(t.Context(), sqlstore.New(db))
+	t.Cleanup(func() {
+		if err := g.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return g
+}
+
+// Many who ask at once get each their own answer, whether somebody is known or not.
+func TestGatheredLookups(t *testing.T) {
+	t.Parallel()
+	db := migrated(t, sqltest.FileConfig(t))
+	plain := sqlstore.New(db)
+	fill(t, plain, 500)
+	g := gathered(t, db)
+	var all sync.WaitGroup
+	for worker := range 64 {
+		all.Go(func() {
+			for i := range 50 {
+				candidates := []store.Index{storetest.IndexOf(uint64(worker*13+i*7) % 800)}
+				want, wantErr := plain.ByIndex(t.Context(), candidates)
+				got, err := g.ByIndex(t.Context(), candidates)
+				if !errors.Is(err, wantErr) || got.ID != want.ID || got.Index != want.Index || !bytes.Equal(got.Sealed, want.Sealed) {
+					t.Errorf("got %d %v, want %d %v", got.ID, err, want.ID, wantErr)
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 func TestMigrationsOfBothDialects(t *testing.T) {
