@@ -238,6 +238,7 @@ func (s *Server) launch(ctx context.Context) error {
 	}
 	// Not bound to ctx: the context of the start may end long before the server's life does.
 	cmd := exec.Command(s.cfg.Binary, "server", "-config", s.path("vault.hcl")) //nolint:gosec,noctx // the caller names the binary
+	cmd.SysProcAttr = attributes()
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.Env = []string{"HOME=" + s.cfg.Dir, "PATH=" + os.Getenv("PATH")}
 	if err := cmd.Start(); err != nil {

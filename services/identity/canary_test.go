@@ -214,6 +214,11 @@ func pushWrong(t *testing.T, c *client, p canary.Person, seen *leaks) {
 		_, err = c.rpc.ResolveSubject(t.Context(), &identityv1.ResolveSubjectRequest{Context: c.why(resolve), NationalId: &commonv1.NationalId{Value: x}})
 		seen.note(err)
 	}
+	// Well formed, but no number of that country: refused by the use case and not by the schema.
+	swapped := number(map[string]string{"SE": "DK:", "DK": "SE:"}[p.Country] + p.ID[len(p.ID)-10:])
+	verifyWith(func(in *identityv1.VerifyIdentityRequest) { in.NationalId = swapped })
+	_, err := c.rpc.ResolveSubject(t.Context(), &identityv1.ResolveSubjectRequest{Context: c.why(resolve), NationalId: swapped})
+	seen.note(err)
 	// A header may hold no letters beyond ASCII, so the number alone goes there.
 	verifyWith(func(*identityv1.VerifyIdentityRequest) {}, "baggage", "person="+p.ID, "tracestate", "x="+p.ID, "user-agent-of", p.ID,
 		"x-request-id", p.ID, "traceparent", "00-"+p.ID+"-"+p.ID+"-01")
@@ -221,6 +226,6 @@ func pushWrong(t *testing.T, c *client, p canary.Person, seen *leaks) {
 		seen.note(c.conn.Invoke(context.WithoutCancel(t.Context()), path, requests(c.org, l, "")[verify], &identityv1.VerifyIdentityResponse{}))
 	}
 	body := append([]byte{0x1a, 0x7f}, p.GivenName+p.ID...)
-	_, err := ask(t.Context(), c.conn, verify, body) // unreadable
+	_, err = ask(t.Context(), c.conn, verify, body) // unreadable
 	seen.note(err)
 }

@@ -212,7 +212,14 @@ func (m mutator) scalar(fd protoreflect.FieldDescriptor) protoreflect.Value {
 
 // text is a string that some check may stumble over.
 func (m mutator) text() string {
-	switch m.rng.IntN(8) {
+	switch m.rng.IntN(9) {
+	case 8: // what a handle or a request id may look like
+		const letters = "ABCXYZabcxyz0123456789._-"
+		out := make([]byte, 10+m.rng.IntN(60))
+		for i := range out {
+			out[i] = letters[m.rng.IntN(len(letters))]
+		}
+		return string(out)
 	case 0:
 		digits := make([]byte, []int{10, 12, 6, 13}[m.rng.IntN(4)])
 		for i := range digits {
