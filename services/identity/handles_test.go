@@ -1,13 +1,17 @@
 package identity_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"google.golang.org/grpc/codes"
 
 	"samvirke.dev/services/identity"
+	"samvirke.dev/services/identity/internal/importer"
+	"samvirke.dev/services/identity/synthetic"
 	"samvirke.dev/services/platform/sqlkit"
 	"samvirke.dev/services/platform/sqlkit/sqltest"
 	"samvirke.dev/services/platform/suitetest"
@@ -126,5 +130,47 @@ func checkRotated(t *testing.T, c *client, got, first []string, late string) {
 	}
 	if a, b := c.handle(late), first[0]; strings.Split(a, ".")[0] == strings.Split(b, ".")[0] {
 		t.Error("a handle made after the rotation names the old key: nothing was rotated")
+	}
+}
+
+// Look-ups that come together share a query; each caller must still get its own person and nobody else's.
+func TestEveryCallerGetsItsOwnPerson(t *testing.T) {
+	t.Parallel()
+	const persons, workers, rounds = 40, 16, 15
+	w := start(t)
+	lines := make([]importer.Line, persons)
+	for i, m := range synthetic.Members(persons) {
+		lines[i] = lineOf(m)
+		lines[i].Address.Lines = []string{fmt.Sprintf("Prøvevej %d", i)}
+	}
+	w.load(lines...)
+	own, other := w.as(fundDK), w.as(otherFund)
+	handles := make([]string, persons)
+	for i, l := range lines {
+		handles[i] = own.handle(l.Number)
+	}
+	var running sync.WaitGroup
+	for n := range workers {
+		running.Go(func() {
+			for r := range rounds {
+				i := (n*7 + r*11) % persons
+				a, err := own.address(handles[i])
+				if err != nil || len(a.GetAddress().GetLines()) != 1 || a.GetAddress().GetLines()[0] != lines[i].Address.Lines[0] {
+					t.Errorf("person %d: %v, %v", i, a.GetAddress(), err)
+				}
+				if v, err := own.verify(lines[i].Number, "", lines[i].BirthDate); err != nil || v != match {
+					t.Errorf("person %d: %v, %v", i, v, err)
+				}
+				if v, err := own.verify(lines[i].Number, "", lines[(i+1)%persons].BirthDate); err != nil || v != noMatch {
+					t.Errorf("person %d with another's birth date: %v, %v", i, v, err)
+				}
+				_, err = other.address(handles[i])
+				want(t, err, codes.NotFound, "SUBJECT_NOT_FOUND")
+			}
+		})
+	}
+	running.Wait()
+	if got, want := len(w.AllRecords()), persons+4*workers*rounds; got != want {
+		t.Errorf("%d records, want %d", got, want)
 	}
 }

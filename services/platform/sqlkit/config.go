@@ -29,7 +29,7 @@ type Config struct {
 func DefaultConfig(databaseURL string) Config {
 	return Config{
 		URL:           databaseURL,
-		CacheKiB:      2048,
+		CacheKiB:      3072,
 		BusyTimeout:   5 * time.Second,
 		ConnTimeout:   5 * time.Second,
 		QueryTimeout:  30 * time.Second,

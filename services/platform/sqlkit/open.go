@@ -56,16 +56,10 @@ func openSQLite(ctx context.Context, cfg Config) (*DB, error) {
 	if err != nil {
 		return nil, classify("open", err)
 	}
-	looking := cfg
-	looking.CacheKiB *= lookupCache
-	looker, err := sqlite.NewConnector(sqliteDSN(looking, file, memory, true))
-	if err != nil {
-		return nil, classify("open", err)
-	}
 	db := &DB{
 		dialect: SQLite, cfg: cfg, migrator: writer,
 		read:    sql.OpenDB(reader),
-		lookups: newLookups(sql.OpenDB(looker), runtime.GOMAXPROCS(0), cfg.MaxStatements),
+		lookups: newLookups(sql.OpenDB(reader), runtime.GOMAXPROCS(0), cfg.MaxStatements),
 	}
 	db.read.SetMaxOpenConns(cfg.ReadConns)
 	db.read.SetMaxIdleConns(cfg.ReadConns)
@@ -83,10 +77,6 @@ func openSQLite(ctx context.Context, cfg Config) (*DB, error) {
 	}
 	return db, nil
 }
-
-// lookupCache is how many times the cache of another connection one for look-ups gets: few of them do most of the reading, and with
-// the whole index in the cache a look-up reads one page of the file.
-const lookupCache = 3
 
 func sqliteDSN(cfg Config, file string, memory, reader bool) string {
 	q := url.Values{}
