@@ -29,7 +29,7 @@ func (r registrar) RegisterService(desc *grpc.ServiceDesc, impl any) {
 }
 
 func tolerant(handle grpc.MethodHandler) grpc.MethodHandler {
-	return func(srv any, ctx context.Context, decode func(any) error, next grpc.UnaryServerInterceptor) (any, error) { //nolint:revive // gRPC's signature
+	return func(srv any, ctx context.Context, decode func(any) error, next grpc.UnaryServerInterceptor) (any, error) {
 		return handle(srv, ctx, func(v any) error { return marked(decode(v), v) }, next)
 	}
 }
@@ -58,7 +58,7 @@ func setMark(v any, reason commonv1.Reason) error {
 	}
 	proto.Reset(m)
 	raw := protowire.AppendTag(nil, mark, protowire.VarintType)
-	m.ProtoReflect().SetUnknown(protowire.AppendVarint(raw, uint64(reason)))
+	m.ProtoReflect().SetUnknown(protowire.AppendVarint(raw, uint64(reason))) //nolint:gosec // reasons are not negative
 	return nil
 }
 
