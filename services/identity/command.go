@@ -98,6 +98,7 @@ func serve(ctx context.Context, cfg Config, rest []string, log io.Writer) (err e
 	if len(rest) > 0 {
 		return usageError{}
 	}
+	cfg.Memory.Use()
 	var parts *Parts
 	c, err := chassis.New(ctx, cfg.Config, chassis.Options{
 		Name: name, Version: version, Migrations: sqlstore.Migrations(), Keysets: Keysets(), Log: log, Clock: clock.System(),

@@ -85,7 +85,8 @@ func (r *Reader) Get(ctx context.Context, eventID string) ([]*auditv1.Record, er
 }
 
 // After returns at most limit records that were written after the position, in the order of writing, and the position of the
-// last one. Begin with position 0.
+// last one. Begin with position 0. On PostgreSQL a transaction that commits late may have an earlier position than what was read: whoever
+// ships records must therefore delete what was shipped and begin at 0 again, and not remember a position for good.
 func (r *Reader) After(ctx context.Context, position int64, limit int) ([]*auditv1.Record, int64, error) {
 	rows, err := r.db.Query(ctx, `SELECT event_id, sealed FROM audit_outbox WHERE seq > $1 ORDER BY seq LIMIT $2`, position, limit)
 	if err != nil {

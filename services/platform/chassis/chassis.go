@@ -90,7 +90,6 @@ func open(ctx context.Context, cfg Config, opts Options) (c *Chassis, err error)
 		return nil, err
 	}
 	c = &Chassis{cfg: cfg, opts: opts, Clock: opts.Clock}
-	useMemory(cfg.Memory)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.Close(context.WithoutCancel(ctx)))
@@ -184,8 +183,9 @@ const (
 	auditSeal     = "audit.seal"
 	auditSubjects = "audit.subjects"
 	auditDigests  = "audit.digests"
-	// ResponseSeal encrypts the answers that are kept for idempotency.
+	// ResponseSeal encrypts the answers that are kept for idempotency, RequestIDs digests the ids under which they are kept.
 	ResponseSeal = "response.seal"
+	RequestIDs   = "response.ids"
 )
 
 // PlatformKeysets returns the keysets that every service has.
@@ -195,6 +195,7 @@ func PlatformKeysets(service string) []keys.Spec {
 		{Name: auditSubjects, Kind: keys.KindPRF, KEK: KEK(service, "audit")},
 		{Name: auditDigests, Kind: keys.KindPRF, KEK: KEK(service, "audit")},
 		{Name: ResponseSeal, Kind: keys.KindAEAD, KEK: KEK(service, "response")},
+		{Name: RequestIDs, Kind: keys.KindPRF, KEK: KEK(service, "response")},
 	}
 }
 
@@ -273,14 +274,15 @@ func (c *Chassis) openServer(context.Context) error {
 	if err != nil {
 		return fmt.Errorf("tls: %w", err)
 	}
-	seal, err := c.Keys.AEAD(ResponseSeal)
-	if err != nil {
+	seal, err1 := c.Keys.AEAD(ResponseSeal)
+	ids, err2 := c.Keys.PRF(RequestIDs)
+	if err := errors.Join(err1, err2); err != nil {
 		return err
 	}
 	limits := rpc.DefaultConfig()
 	limits.Reflection = c.cfg.Reflection
 	c.Server, err = rpc.New(limits, rpc.Deps{
-		TLS: tlsConfig, Log: c.Log, Clock: c.Clock, DB: c.DB, Recorder: c.recorder, Seal: seal,
+		TLS: tlsConfig, Log: c.Log, Clock: c.Clock, DB: c.DB, Recorder: c.recorder, Seal: seal, RequestIDs: ids,
 		TracerProvider: c.Telemetry.TracerProvider(), MeterProvider: c.Telemetry.MeterProvider(), Propagator: c.Telemetry.Propagator(),
 	})
 	if err != nil {

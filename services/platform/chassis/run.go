@@ -106,8 +106,9 @@ func (c *Chassis) openProfile(context.Context) error {
 	return nil
 }
 
-// useMemory sets the garbage collector, unless the environment does.
-func useMemory(m Memory) {
+// Use sets the garbage collector of the process, unless the environment does. It is for main functions: it concerns everything that
+// runs in the process.
+func (m Memory) Use() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(m.GCPercent)
 	}

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -145,19 +146,19 @@ const (
 func (s *Server) budget(next handler) handler {
 	return func(ctx context.Context, x *Exchange) error {
 		deadline, ok := ctx.Deadline()
-		if !ok {
-			if x.open() {
-				return next(ctx, x) // a health watch lasts as long as its caller
-			}
-			deadline = s.clock.Now().Add(s.cfg.DefaultTimeout)
-		} else {
-			left := deadline.Sub(s.clock.Now())
+		if !ok && x.open() {
+			return next(ctx, x) // a health watch lasts as long as its caller
+		}
+		allowed := s.cfg.DefaultTimeout
+		if ok {
+			// Deadlines are of the real time, whatever the service's clock says.
+			left := time.Until(deadline)
 			if left < least {
 				return errs.New(commonv1.Reason_REASON_DEADLINE_EXCEEDED)
 			}
-			deadline = deadline.Add(-min(reserve, left/4))
+			allowed = left - min(reserve, left/4)
 		}
-		ctx, cancel := context.WithDeadline(ctx, deadline)
+		ctx, cancel := context.WithTimeout(ctx, allowed)
 		defer cancel()
 		return next(ctx, x)
 	}
@@ -261,7 +262,12 @@ func (s *Server) idempotency(next handler) handler {
 		if err != nil {
 			return err
 		}
-		key := idem.Key{Organisation: x.Decision.Organisation, Method: x.Method.Name, RequestID: r.GetRequestId()}
+		// The caller chooses the id and may put anything into it, so it is kept as a keyed digest only (SEC-06).
+		id, err := s.requestIDs.Digest([]byte(r.GetRequestId()))
+		if err != nil {
+			return err
+		}
+		key := idem.Key{Organisation: x.Decision.Organisation, Method: x.Method.Name, RequestID: hex.EncodeToString(id.Sum[:])}
 		sealed, replayed, err := s.idem.Do(ctx, key, body, func(ctx context.Context) ([]byte, error) {
 			if err := next(ctx, x); err != nil {
 				return nil, err

@@ -60,6 +60,7 @@ type Deps struct {
 	DB             *sqlkit.DB
 	Recorder       *audit.Recorder
 	Seal           *keys.AEAD // encrypts answers kept for idempotency
+	RequestIDs     *keys.PRF  // digests the request ids under which they are kept
 	TracerProvider trace.TracerProvider
 	MeterProvider  metric.MeterProvider
 	Propagator     propagation.TextMapPropagator
@@ -73,6 +74,7 @@ type Server struct {
 	db          *sqlkit.DB
 	recorder    *audit.Recorder
 	seal        *keys.AEAD
+	requestIDs  *keys.PRF
 	idem        *idem.Store
 	quotas      *quota.Limiter
 	validator   protovalidate.Validator
@@ -102,7 +104,7 @@ func New(cfg Config, d Deps) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		cfg: cfg, log: d.Log, clock: d.Clock, db: d.DB, recorder: d.Recorder, seal: d.Seal, validator: validator, instruments: i,
+		cfg: cfg, log: d.Log, clock: d.Clock, db: d.DB, recorder: d.Recorder, seal: d.Seal, requestIDs: d.RequestIDs, validator: validator, instruments: i,
 		tracer: d.TracerProvider.Tracer("samvirke.dev/services/platform/rpc"), propagator: d.Propagator,
 		idem: idem.NewStore(d.DB, d.Clock, 0), quotas: quota.New(d.DB, d.Clock), health: health.NewServer(),
 	}

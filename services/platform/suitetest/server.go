@@ -139,12 +139,14 @@ func (s *Server) openServer(o Options, tel *telemetry.Telemetry) {
 	s.must(err)
 	seal, err := s.Keys.AEAD(chassis.ResponseSeal)
 	s.must(err)
+	ids, err := s.Keys.PRF(chassis.RequestIDs)
+	s.must(err)
 	limits := rpc.DefaultConfig()
 	if o.Limits != nil {
 		o.Limits(&limits)
 	}
 	s.RPC, err = rpc.New(limits, rpc.Deps{
-		TLS: config, Log: tel.Logger(), Clock: o.Clock, DB: s.DB, Recorder: s.recorder, Seal: seal,
+		TLS: config, Log: tel.Logger(), Clock: o.Clock, DB: s.DB, Recorder: s.recorder, Seal: seal, RequestIDs: ids,
 		TracerProvider: tel.TracerProvider(), MeterProvider: tel.MeterProvider(), Propagator: tel.Propagator(),
 	})
 	s.must(err)
