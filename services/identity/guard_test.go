@@ -23,7 +23,7 @@ const (
 	syntheticSE = "SE:198503149802"
 )
 
-// covers: SEC-09 MIN-02
+// covers: SEC-09
 func TestEnvironmentGuard(t *testing.T) {
 	t.Parallel()
 	for environment, tc := range map[string]struct{ inside, outside []string }{

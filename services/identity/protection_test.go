@@ -43,8 +43,6 @@ func parties() []party {
 
 // The table of domain rule B.10 from outside: what each RPC tells each kind of caller about somebody with each protection. Where no
 // caller is named, nobody gets name and address.
-//
-// covers: MIN-02
 func TestProtectionTable(t *testing.T) {
 	t.Parallel()
 	everybody := []string{"own fund DK", "own fund SE", "other fund", "agency", "agency with the law", "employment agency"}

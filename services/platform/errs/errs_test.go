@@ -91,8 +91,8 @@ func TestCodesOfRequirements(t *testing.T) {
 		commonv1.Reason_REASON_CASE_REFERENCE_MISSING: codes.FailedPrecondition, // covers: SEK-04
 		commonv1.Reason_REASON_CALLER_UNKNOWN:         codes.Unauthenticated,    // covers: SEK-03
 		commonv1.Reason_REASON_AUDIT_UNAVAILABLE:      codes.Unavailable,        // covers: SEC-07
-		commonv1.Reason_REASON_MAINTENANCE:            codes.Unavailable,        // covers: MIN-01
-		commonv1.Reason_REASON_SECRECY_TEST_MISSING:   codes.PermissionDenied,   // covers: SEK-12
+		commonv1.Reason_REASON_MAINTENANCE:            codes.Unavailable,
+		commonv1.Reason_REASON_SECRECY_TEST_MISSING:   codes.PermissionDenied,
 		commonv1.Reason_REASON_SUBJECT_NOT_FOUND:      codes.NotFound,
 		commonv1.Reason_REASON_EGRESS_BLOCKED:         codes.Internal,
 	}
