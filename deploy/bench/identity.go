@@ -23,7 +23,7 @@ const (
 	// handles is how many persons are resolved for the calls that take a handle.
 	handles = 10_000
 	// profileVariable names a file for identityd's CPU profile.
-	profileVariable = "SAMVIRKE_DEBUG_PPROF_FILE"
+	profileVariable = "SAMVIRKE_IDENTITY_DEBUG_PPROF_FILE"
 	target          = "identity"
 	megabyte        = 1 << 20
 )

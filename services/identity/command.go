@@ -26,7 +26,7 @@ const Usage = `usage:
   identityd import [--config FILE] PERSONS.jsonl          read persons from a file
   identityd audit  [--config FILE] EVENT_ID [EVENT_ID ...]  print audit records, one JSON line each
   identityd config                                        print every key with its meaning
-Every key can be set in the file, as SAMVIRKE_KEY in the environment, or as a flag; the last wins.`
+Every key can be set in the file, as SAMVIRKE_IDENTITY_KEY in the environment, or as a flag; the last wins.`
 
 // usageError means that the program was called wrongly.
 type usageError struct{}
@@ -58,7 +58,7 @@ func Main(ctx context.Context, args []string, out, log io.Writer) error {
 	}
 }
 
-const envPrefix = "SAMVIRKE"
+const envPrefix = "SAMVIRKE_IDENTITY"
 
 // withConfig loads the configuration from the flags and hands on the arguments that are no flags.
 func withConfig(args []string, run func(Config, []string) error) error {

@@ -120,7 +120,7 @@ func TestReference(t *testing.T) {
 	if out != config.Reference(&cfg, "SAMVIRKE") {
 		t.Error("not the reference")
 	}
-	for _, row := range []string{"| `environment` |", "| `vault.secret_id_file` |", "`SAMVIRKE_DATABASE_URL`", "| `test_persons` |", "`Europe/Copenhagen`"} {
+	for _, row := range []string{"| `environment` |", "| `vault.secret_id_file` |", "`SAMVIRKE_IDENTITY_DATABASE_URL`", "| `test_persons` |", "`Europe/Copenhagen`"} {
 		if !strings.Contains(out, row) {
 			t.Errorf("the reference lacks %s", row)
 		}

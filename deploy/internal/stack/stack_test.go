@@ -128,13 +128,13 @@ exec sleep 600
 	t.Setenv("VAULT_TOKEN", "secret") // not parallel: the environment belongs to the process
 	t.Setenv("SAMVIRKE_TEST_STRICT", "1")
 	s := prepare(t, binary)
-	if err := s.StartIdentity(t.Context(), "SAMVIRKE_DEBUG_X=1"); err != nil {
+	if err := s.StartIdentity(t.Context(), "SAMVIRKE_IDENTITY_DEBUG_X=1"); err != nil {
 		t.Fatal(err)
 	}
 	if got := s.Identity().Addr; got != "127.0.0.1:4711" {
 		t.Errorf("address is %q", got)
 	}
-	if got := s.Identity().Log.All()[0]; got != "SAMVIRKE_DEBUG_X=1" {
+	if got := s.Identity().Log.All()[0]; got != "SAMVIRKE_IDENTITY_DEBUG_X=1" {
 		t.Errorf("the service sees %q", got)
 	}
 }
