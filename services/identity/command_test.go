@@ -117,7 +117,7 @@ func TestReference(t *testing.T) {
 	if bad := config.Unclassified(&cfg); len(bad) > 0 {
 		t.Errorf("unclassified: %v", bad)
 	}
-	if out != config.Reference(&cfg, "SAMVIRKE") {
+	if out != config.Reference(&cfg, "SAMVIRKE_IDENTITY") {
 		t.Error("not the reference")
 	}
 	for _, row := range []string{"| `environment` |", "| `vault.secret_id_file` |", "`SAMVIRKE_IDENTITY_DATABASE_URL`", "| `test_persons` |", "`Europe/Copenhagen`"} {
