@@ -109,7 +109,7 @@ func DefaultConfig() Config {
 		Transit:    Transit{Mount: "transit"},
 		Keys:       Keys{MaxAge: time.Hour, RefreshEvery: 5 * time.Minute},
 		Agreements: Agreements{Reload: 2 * time.Second},
-		Memory:     Memory{Limit: 28 << 20, GCPercent: 400},
+		Memory:     Memory{Limit: 24 << 20, GCPercent: 400},
 		Telemetry:  Telemetry{SampleRatio: 1, LogLevel: "info"},
 	}
 }
