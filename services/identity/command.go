@@ -108,11 +108,11 @@ func serve(ctx context.Context, cfg Config, rest []string, log io.Writer) (err e
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Close(context.WithoutCancel(ctx))) }()
-	if parts, err = NewParts(ctx, cfg, c.DB, c.Keys, c.Clock); err != nil {
+	if parts, err = NewParts(ctx, cfg, c.DB, c.Keys, c.Clock, nil); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, parts.Close(context.WithoutCancel(ctx))) }()
-	parts.Register(c.Server.Registrar())
+	parts.Register(c.Server)
 	return c.Run(ctx, nil)
 }
 
@@ -125,7 +125,7 @@ func offline(ctx context.Context, cfg Config, log io.Writer, run func(*chassis.C
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Close(context.WithoutCancel(ctx))) }()
-	parts, err := NewParts(ctx, cfg, c.DB, c.Keys, c.Clock)
+	parts, err := NewParts(ctx, cfg, c.DB, c.Keys, c.Clock, nil)
 	if err != nil {
 		return err
 	}

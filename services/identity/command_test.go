@@ -137,7 +137,7 @@ func TestPublishedPersonsFile(t *testing.T) {
 	must(t, os.WriteFile(file, []byte("# published\n\nDK:0101005038\n"), 0o600))
 	cfg := identity.DefaultConfig()
 	cfg.Environment, cfg.TestPersonsFile = "test", file
-	parts, err := identity.NewParts(t.Context(), cfg, w.DB, w.Keys, w.clock)
+	parts, err := identity.NewParts(t.Context(), cfg, w.DB, w.Keys, w.clock, nil)
 	must(t, err)
 	t.Cleanup(func() { must(t, parts.Close(context.WithoutCancel(t.Context()))) })
 	if _, err := parts.Import(t.Context(), strings.NewReader(`{"number":"DK:0101005038","register_time":"2020-01-01T00:00:00Z"}`)); err != nil {
@@ -145,16 +145,16 @@ func TestPublishedPersonsFile(t *testing.T) {
 	}
 	for name, text := range map[string]string{"bad number": "0101005038\n", "bad country": "NO:0101005038\n"} {
 		must(t, os.WriteFile(file, []byte(text), 0o600))
-		if _, err := identity.NewParts(t.Context(), cfg, w.DB, w.Keys, w.clock); err == nil || strings.Contains(err.Error(), "0101005038") {
+		if _, err := identity.NewParts(t.Context(), cfg, w.DB, w.Keys, w.clock, nil); err == nil || strings.Contains(err.Error(), "0101005038") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	cfg.TestPersonsFile += ".gone"
-	if _, err := identity.NewParts(t.Context(), cfg, w.DB, w.Keys, w.clock); err == nil || !strings.Contains(err.Error(), "test_persons_file") {
+	if _, err := identity.NewParts(t.Context(), cfg, w.DB, w.Keys, w.clock, nil); err == nil || !strings.Contains(err.Error(), "test_persons_file") {
 		t.Errorf("missing file: %v", err)
 	}
 	cfg.TestPersonsFile, cfg.TimeZone = "", "Nowhere/Nothing"
-	if _, err := identity.NewParts(t.Context(), cfg, w.DB, w.Keys, w.clock); err == nil || !strings.Contains(err.Error(), "time_zone") {
+	if _, err := identity.NewParts(t.Context(), cfg, w.DB, w.Keys, w.clock, nil); err == nil || !strings.Contains(err.Error(), "time_zone") {
 		t.Errorf("time zone: %v", err)
 	}
 }

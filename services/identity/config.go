@@ -22,11 +22,21 @@ type Config struct {
 	TestPersonsFile      string   `yaml:"test_persons_file" class:"internal" doc:"file with one such number a line"`
 	TimeZone             string   `yaml:"time_zone" class:"public" doc:"zone whose civil dates decide"`
 	ProtectedAddressLaws []string `yaml:"protected_address_laws" class:"public" doc:"legal references on which an agency may have a protected Danish name and address"`
+	Feed                 Feed     `yaml:"feed" class:"public" doc:"how funds are told about changes"`
+}
+
+// Feed says how funds are told about changes of their members' addresses.
+type Feed struct {
+	Poll time.Duration `yaml:"poll" class:"public" doc:"how often an open stream looks for changes"`
+	Keep time.Duration `yaml:"keep" class:"public" doc:"how long changes, and the tokens from which a stream goes on, are kept"`
 }
 
 // DefaultConfig returns the defaults.
 func DefaultConfig() Config {
-	return Config{Config: chassis.DefaultConfig(), TimeZone: "Europe/Copenhagen"}
+	return Config{
+		Config: chassis.DefaultConfig(), TimeZone: "Europe/Copenhagen",
+		Feed: Feed{Poll: 500 * time.Millisecond, Keep: 90 * 24 * time.Hour},
+	}
 }
 
 // Validate reports every problem of the configuration at once, without any value.

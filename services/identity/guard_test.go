@@ -82,7 +82,7 @@ func TestNoEnvironmentNoService(t *testing.T) {
 	for _, environment := range []string{"", "prod", "TEST"} {
 		cfg := identity.DefaultConfig()
 		cfg.Environment = environment
-		if _, err := identity.NewParts(t.Context(), cfg, w.DB, w.Keys, nil); err == nil {
+		if _, err := identity.NewParts(t.Context(), cfg, w.DB, w.Keys, nil, nil); err == nil {
 			t.Errorf("environment %q was accepted", environment)
 		}
 	}

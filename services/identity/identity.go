@@ -10,8 +10,6 @@ import (
 	"time"
 	_ "time/tzdata" // civil dates must not depend on what the machine has installed
 
-	"google.golang.org/grpc"
-
 	identityv1 "samvirke.dev/proto/gen/go/samvirke/identity/v1"
 	"samvirke.dev/services/identity/internal/api"
 	"samvirke.dev/services/identity/internal/core"
@@ -23,6 +21,8 @@ import (
 	"samvirke.dev/services/platform/chassis"
 	"samvirke.dev/services/platform/clock"
 	"samvirke.dev/services/platform/keys"
+	"samvirke.dev/services/platform/page"
+	"samvirke.dev/services/platform/rpc"
 	"samvirke.dev/services/platform/sqlkit"
 )
 
@@ -33,12 +33,14 @@ const name = "identity"
 const (
 	personSeal  = "person.seal"
 	personIndex = "person.index"
+	feedToken   = "feed.token"
 )
 
 // Keysets returns the service's own keysets.
 func Keysets() []keys.Spec {
 	return []keys.Spec{
 		{Name: personSeal, Kind: keys.KindAEAD, KEK: chassis.KEK(name, "person")},
+		{Name: feedToken, Kind: keys.KindAEAD, KEK: chassis.KEK(name, "person")},
 		{Name: personIndex, Kind: keys.KindPRF, KEK: chassis.KEK(name, "index")},
 	}
 }
@@ -106,10 +108,15 @@ type Parts struct {
 	guard   *nationalid.Guard
 	zone    *time.Location
 	clock   clock.Clock
+	service *core.Service
+	feeds   *feeds
 }
 
-// NewParts builds the insides; Close them before the database.
-func NewParts(ctx context.Context, cfg Config, db *sqlkit.DB, ring *keys.Ring, clk clock.Clock) (*Parts, error) {
+// NewParts builds the insides; Close them before the database. registers are asked live, by country; of a country without one what was
+// imported is all there is.
+func NewParts(
+	ctx context.Context, cfg Config, db *sqlkit.DB, ring *keys.Ring, clk clock.Clock, registers map[nationalid.Country]core.Register,
+) (*Parts, error) {
 	zone, err := time.LoadLocation(cfg.TimeZone)
 	if err != nil {
 		return nil, fmt.Errorf("time_zone: %w", err)
@@ -124,31 +131,36 @@ func NewParts(ctx context.Context, cfg Config, db *sqlkit.DB, ring *keys.Ring, c
 	}
 	seal, err1 := ring.AEAD(personSeal)
 	index, err2 := ring.PRF(personIndex)
-	if err := errors.Join(err1, err2); err != nil {
+	token, err3 := ring.AEAD(feedToken)
+	if err := errors.Join(err1, err2, err3); err != nil {
 		return nil, err
 	}
 	gathered := sqlstore.Gather(ctx, sqlstore.New(db))
 	p := &Parts{handles: &handles{ring: ring, prfs: map[string]*keys.PRF{}}, store: gathered, guard: guard, zone: zone, clock: clk}
-	if err := p.build(cfg, seal, index); err != nil {
+	if err := p.build(cfg, seal, index, token, registers); err != nil {
 		return nil, errors.Join(err, p.Close(ctx))
 	}
 	return p, nil
 }
 
-func (p *Parts) build(cfg Config, seal *keys.AEAD, index *keys.PRF) error {
+func (p *Parts) build(cfg Config, seal *keys.AEAD, index *keys.PRF, token *keys.AEAD, registers map[nationalid.Country]core.Register) error {
 	persons, err := sealed.New(sealed.Deps{Store: p.store, AEAD: seal, Index: index, Clock: p.clock})
 	if err != nil {
 		return err
 	}
 	p.persons = persons
-	service, err := core.New(core.Deps{
-		Persons: persons, Handles: p.handles, Notes: notes{}, Clock: p.clock, Zone: p.zone, Guard: p.guard,
-		ProtectedAddressLaws: cfg.ProtectedAddressLaws,
+	p.feeds = &feeds{fresh: map[nationalid.Country]bool{}}
+	p.service, err = core.New(core.Deps{
+		Persons: persons, Feed: persons, Handles: p.handles, Notes: notes{}, Clock: p.clock, Zone: p.zone, Guard: p.guard,
+		ProtectedAddressLaws: cfg.ProtectedAddressLaws, Registers: registers, Fresh: p.feeds.Fresh,
 	})
 	if err != nil {
 		return err
 	}
-	p.api, err = api.New(api.Deps{UseCases: service, Caller: caller, Item: audit.WithItem, EventID: eventID})
+	p.api, err = api.New(api.Deps{
+		UseCases: p.service, Caller: caller, Item: audit.WithItem, EventID: eventID,
+		Tokens: page.NewCodec[api.Position](token, p.clock, cfg.Feed.Keep), Poll: cfg.Feed.Poll,
+	})
 	return err
 }
 
@@ -156,7 +168,10 @@ func (p *Parts) build(cfg Config, seal *keys.AEAD, index *keys.PRF) error {
 func (p *Parts) Close(ctx context.Context) error { return p.store.Close(ctx) }
 
 // Register adds the service's RPCs.
-func (p *Parts) Register(r grpc.ServiceRegistrar) { identityv1.RegisterIdentityServiceServer(r, p.api) }
+func (p *Parts) Register(s *rpc.Server) {
+	identityv1.RegisterIdentityServiceServer(s.Registrar(), p.api)
+	s.FetchFirst(identityv1.IdentityService_ResolveSubject_FullMethodName, p.api.FetchSubject)
+}
 
 // Prepare readies the keys of a controller.
 func (p *Parts) Prepare(ctx context.Context, controller string) error {

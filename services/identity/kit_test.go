@@ -24,6 +24,8 @@ import (
 	identityv1 "samvirke.dev/proto/gen/go/samvirke/identity/v1"
 	vocabularyv1 "samvirke.dev/proto/gen/go/samvirke/vocabulary/v1"
 	"samvirke.dev/services/identity"
+	"samvirke.dev/services/identity/internal/core"
+	"samvirke.dev/services/identity/internal/core/nationalid"
 	"samvirke.dev/services/identity/internal/importer"
 	"samvirke.dev/services/identity/internal/store/sqlstore"
 	"samvirke.dev/services/identity/synthetic"
@@ -60,9 +62,15 @@ const (
 	batch   = service + "BatchVerify"
 	address = service + "GetPostalAddress"
 	level   = service + "GetProtectionStatus"
+	search  = service + "SearchMembers"
+	open    = service + "OpenAddressSubscription"
+	closing = service + "CloseAddressSubscription"
+	changes = service + "StreamAddressChanges"
 )
 
-func allRPCs() []string { return []string{resolve, verify, batch, address, level} }
+// allRPCs are those that funds and agencies may call; fundRPCs those for funds alone.
+func allRPCs() []string  { return []string{resolve, verify, batch, address, level} }
+func fundRPCs() []string { return append(allRPCs(), search, open, closing, changes) }
 
 // deal writes an agreement between the organisation as controller and itself as caller. JSON is YAML.
 func deal(org, role, until string, rpcs ...string) (file, text string) {
@@ -70,10 +78,13 @@ func deal(org, role, until string, rpcs ...string) (file, text string) {
 	fields := map[string][]string{
 		resolve: {"handle"}, verify: {"verdict"}, batch: {"results", "event_id"},
 		address: {"address", "valid_from", "source", "register_time", "protection"}, level: {"level", "register_time"},
+		search: {"handles"}, open: {"opened_on"}, closing: {"last_day"}, changes: {"changes"},
 	}
 	purposes := map[string][]string{
 		resolve: {"PURPOSE_IDENTIFICATION", "PURPOSE_ADDRESS_UPDATE"}, verify: {"PURPOSE_IDENTIFICATION"}, batch: {"PURPOSE_IDENTIFICATION"},
 		address: {"PURPOSE_ADDRESS_UPDATE"}, level: {"PURPOSE_IDENTIFICATION"},
+		search: {"PURPOSE_IDENTIFICATION"}, open: {"PURPOSE_ADDRESS_UPDATE"}, closing: {"PURPOSE_ADDRESS_UPDATE"},
+		changes: {"PURPOSE_ADDRESS_UPDATE"},
 	}
 	var grants []m
 	for _, rpc := range rpcs {
@@ -107,13 +118,13 @@ func deals() map[string]string {
 		out[file] = text
 	}
 	const until = "2100-01-01T00:00:00Z"
-	add(fundDK, "ROLE_FUND", until, allRPCs()...)
-	add(fundSE, "ROLE_FUND", until, allRPCs()...)
-	add(otherFund, "ROLE_FUND", until, allRPCs()...)
+	add(fundDK, "ROLE_FUND", until, fundRPCs()...)
+	add(fundSE, "ROLE_FUND", until, fundRPCs()...)
+	add(otherFund, "ROLE_FUND", until, fundRPCs()...)
 	add(agency, "ROLE_AGENCY", until, allRPCs()...)
 	add(employment, "ROLE_AGENCY_EMPLOYMENT_SE", until, allRPCs()...)
 	add(narrow, "ROLE_FUND", until, verify)
-	add(lapsed, "ROLE_FUND", "2021-01-01T00:00:00Z", allRPCs()...)
+	add(lapsed, "ROLE_FUND", "2021-01-01T00:00:00Z", fundRPCs()...)
 	add(partner, "ROLE_PARTNER", until)
 	return out
 }
@@ -127,6 +138,8 @@ type world struct {
 	parts *identity.Parts
 	clock clock.Clock
 	t     testing.TB
+	// registers are asked live; none unless an edit sets them.
+	registers map[nationalid.Country]core.Register
 }
 
 // edit changes how a world starts.
@@ -139,7 +152,13 @@ func published() []string {
 
 func start(t testing.TB, edits ...edit) *world {
 	t.Helper()
-	w := &world{t: t}
+	return startLive(t, nil, edits...)
+}
+
+// startLive starts the service with registers that are asked live.
+func startLive(t testing.TB, registers map[nationalid.Country]core.Register, edits ...edit) *world {
+	t.Helper()
+	w := &world{t: t, registers: registers}
 	cfg := identity.DefaultConfig()
 	cfg.Environment, cfg.TestPersons, cfg.ProtectedAddressLaws = "test", published(), []string{lawForAddress}
 	o := suitetest.Options{Migrations: sqlstore.Migrations(), Keysets: identity.Keysets(), Agreements: deals(), Clock: clock.System()}
@@ -147,14 +166,14 @@ func start(t testing.TB, edits ...edit) *world {
 		e(&o, &cfg)
 	}
 	w.clock = o.Clock
-	o.Register = func(s *suitetest.Server, r grpc.ServiceRegistrar) {
-		parts, err := identity.NewParts(t.Context(), cfg, s.DB, s.Keys, o.Clock)
+	o.Register = func(s *suitetest.Server, _ grpc.ServiceRegistrar) {
+		parts, err := identity.NewParts(t.Context(), cfg, s.DB, s.Keys, o.Clock, w.registers)
 		must(t, err)
 		t.Cleanup(func() { must(t, parts.Close(context.WithoutCancel(t.Context()))) })
 		for _, c := range controllers() {
 			must(t, parts.Prepare(t.Context(), c))
 		}
-		parts.Register(r)
+		parts.Register(s.RPC)
 		w.parts = parts
 	}
 	w.Server = suitetest.Start(t, o)
@@ -234,7 +253,8 @@ func (c *client) why(rpc string) *commonv1.RequestContext { return why(c.org, rp
 
 func why(org, rpc, law string) *commonv1.RequestContext {
 	purpose := vocabularyv1.Purpose_PURPOSE_IDENTIFICATION
-	if rpc == address {
+	switch rpc {
+	case address, open, closing, changes:
 		purpose = vocabularyv1.Purpose_PURPOSE_ADDRESS_UPDATE
 	}
 	if law == "" {
@@ -292,6 +312,51 @@ func (c *client) level(handle string) (identityv1.ProtectionLevel, error) {
 	return out.GetLevel(), err
 }
 
+// subscribe opens a subscription that must open.
+func (c *client) subscribe(handle, reference, from string, phones ...string) {
+	c.w.t.Helper()
+	_, err := c.open(handle, reference, from, phones...)
+	must(c.w.t, err)
+}
+
+func (c *client) open(handle, reference, from string, phones ...string) (*identityv1.OpenAddressSubscriptionResponse, error) {
+	return c.rpc.OpenAddressSubscription(c.w.t.Context(), &identityv1.OpenAddressSubscriptionRequest{
+		Context: c.why(open), Handle: handle, MembershipReference: reference, EffectiveFrom: date(from), PhoneNumbers: phones,
+	})
+}
+
+func (c *client) close(handle, reference, last string) error {
+	_, err := c.rpc.CloseAddressSubscription(c.w.t.Context(), &identityv1.CloseAddressSubscriptionRequest{
+		Context: c.why(closing), Handle: handle, MembershipReference: reference, LastDay: date(last),
+	})
+	return err
+}
+
+// told reads the fund's feed from a token until it has n changes, and returns them with the token after them.
+func (c *client) told(token string, n int) (got []*identityv1.AddressChange, next string) {
+	c.w.t.Helper()
+	ctx, cancel := context.WithTimeout(c.w.t.Context(), 10*time.Second)
+	defer cancel()
+	stream, err := c.rpc.StreamAddressChanges(ctx, &identityv1.StreamAddressChangesRequest{Context: c.why(changes), ResumeToken: token})
+	must(c.w.t, err)
+	for first := true; first || len(got) < n; first = false {
+		message, err := stream.Recv()
+		must(c.w.t, err)
+		got, next = append(got, message.GetChanges()...), message.GetResumeToken()
+	}
+	return got, next
+}
+
+// find searches the fund's members.
+func (c *client) find(name, birth, phone string) []string {
+	c.w.t.Helper()
+	out, err := c.rpc.SearchMembers(c.w.t.Context(), &identityv1.SearchMembersRequest{
+		Context: c.why(search), Name: name, BirthDate: date(birth), PhoneNumber: phone,
+	})
+	must(c.w.t, err)
+	return out.GetHandles()
+}
+
 // batch verifies birth dates in one message of one stream.
 func (c *client) batch(lines ...importer.Line) (*identityv1.BatchVerifyResponse, error) {
 	request := &identityv1.BatchVerifyRequest{Context: c.why(batch)}
@@ -328,6 +393,14 @@ func requests(org string, l importer.Line, handle string) map[string]proto.Messa
 		}},
 		address: &identityv1.GetPostalAddressRequest{Context: why(org, address, ""), Handle: handle},
 		level:   &identityv1.GetProtectionStatusRequest{Context: why(org, level, ""), Handle: handle},
+		search:  &identityv1.SearchMembersRequest{Context: why(org, search, ""), Name: l.FamilyName},
+		open: &identityv1.OpenAddressSubscriptionRequest{
+			Context: why(org, open, ""), Handle: handle, MembershipReference: "m-1", EffectiveFrom: date("2020-01-01"),
+		},
+		closing: &identityv1.CloseAddressSubscriptionRequest{
+			Context: why(org, closing, ""), Handle: handle, MembershipReference: "m-0", LastDay: date("2099-01-01"),
+		},
+		changes: &identityv1.StreamAddressChangesRequest{Context: why(org, changes, "")},
 	}
 }
 

@@ -29,6 +29,7 @@ func TestPermissions(t *testing.T) {
 	for _, org := range []string{fundDK, agency, employment} {
 		handles[org] = w.as(org).handle(person.Number)
 	}
+	w.as(fundDK).subscribe(handles[fundDK], "m-0", "2020-01-01")
 	id := w.workloadOf(fundDK)
 	foreign := certtest.New(t, suitetest.TrustDomain)
 	revoked := w.CA.Issue(id)
@@ -69,9 +70,9 @@ func TestPermissions(t *testing.T) {
 			return requests(org, person, handle)[method.Name]
 		},
 	}.Check(t)
-	// Eight callers got through the handshake; each left a record for each of its five calls, two for the batch of two if it was
-	// allowed. Nobody else left any, because no RPC was reached.
-	if got, want := len(w.AllRecords())-before, 8*len(allRPCs())+3; got != want {
+	// Eight callers got through the handshake; each left a record for each of its nine calls, two for the batch of two if it was
+	// allowed, and the feed of the fund told of two subscriptions. Nobody else left any, because no RPC was reached.
+	if got, want := len(w.AllRecords())-before, 8*len(fundRPCs())+4; got != want {
 		t.Errorf("%d records, want %d", got, want)
 	}
 	if refused := strings.Count(w.Logs.String(), "handshake refused"); refused < 6 {

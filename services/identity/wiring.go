@@ -35,5 +35,14 @@ func caller(ctx context.Context) core.Caller {
 	return core.Caller{
 		Organisation: d.Organisation, Controller: d.Controller, Role: api.RoleOf(d.Role),
 		LegalReference: d.Context.GetLegalReference(), CaseReference: d.Context.GetCaseReference(),
+		EndUser: endUser(d),
 	}
+}
+
+// endUser is who asks, as a register logs it: the caller's own pseudonym for its employee, or else its organisation.
+func endUser(d *authz.Decision) string {
+	if actor := d.Context.GetActorId(); actor != "" {
+		return actor
+	}
+	return d.Organisation
 }

@@ -21,6 +21,7 @@ func (s *Server) steps() []step {
 		{"budget", perMessage, s.budget},           // deadline
 		{"quota", perMessage, s.quota},             // counted only for the authorised
 		{"validate", perMessage, s.validate},       // schema rules
+		{"fetch", perMessage, s.fetch},             // what a change needs from outside; its transaction must not wait
 		{"transact", perMessage, s.transact},       // a change and its record stand or fall together
 		{"egress-guard", perMessage, s.guard},      // nothing leaves that was not granted
 		{"idempotency", perMessage, s.idempotency}, // a repeated change gets its first answer, through the same guard

@@ -182,6 +182,16 @@ func (s *Server) quota(next handler) handler {
 	}
 }
 
+// fetch gets what the handler needs from outside.
+func (s *Server) fetch(next handler) handler {
+	return func(ctx context.Context, x *Exchange) error {
+		if f := s.fetches[x.RPC]; f != nil {
+			ctx = f(ctx, x.Request)
+		}
+		return next(ctx, x)
+	}
+}
+
 // transact runs a change, its idempotency and its record in one transaction.
 func (s *Server) transact(next handler) handler {
 	return func(ctx context.Context, x *Exchange) error {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"sync"
 	"time"
 
 	"buf.build/go/protovalidate"
@@ -88,6 +89,9 @@ type Server struct {
 	unary       handler // all steps
 	stream      handler // steps once a stream
 	message     handler // steps once a message of a stream
+	fetches     map[string]Fetch
+	stopping    chan struct{} // closed when calls should end
+	stopOnce    sync.Once
 }
 
 // New builds the server without services. Register adds them, Use puts the agreements in force; Serve refuses to begin without.
@@ -107,6 +111,7 @@ func New(cfg Config, d Deps) (*Server, error) {
 		cfg: cfg, log: d.Log, clock: d.Clock, db: d.DB, recorder: d.Recorder, seal: d.Seal, requestIDs: d.RequestIDs, validator: validator, instruments: i,
 		tracer: d.TracerProvider.Tracer("samvirke.dev/services/platform/rpc"), propagator: d.Propagator,
 		idem: idem.NewStore(d.DB, d.Clock, 0), quotas: quota.New(d.DB, d.Clock), health: health.NewServer(),
+		fetches: map[string]Fetch{}, stopping: make(chan struct{}),
 	}
 	s.grpc = grpc.NewServer(s.options(d.TLS)...)
 	healthpb.RegisterHealthServer(s.grpc, s.health)
@@ -149,6 +154,13 @@ func (s *Server) Cover() (authz.Methods, error) {
 	return methods, err
 }
 
+// Fetch gets what a change needs from outside, such as a register's answer, before the change's transaction begins: a transaction must
+// not wait for others. It hands it on in the context that it returns.
+type Fetch func(ctx context.Context, request proto.Message) context.Context
+
+// FetchFirst sets the fetch of an RPC, by full name. Call it before Serve.
+func (s *Server) FetchFirst(method string, f Fetch) { s.fetches[method] = f }
+
 // Use puts the agreements in force.
 func (s *Server) Use(current func() authz.Agreements) { s.agreements = current }
 
@@ -175,6 +187,7 @@ func (s *Server) SetServing(serving bool) {
 // Stop lets calls end until ctx does, then cuts them.
 func (s *Server) Stop(ctx context.Context) error {
 	s.health.Shutdown()
+	s.stopOnce.Do(func() { close(s.stopping) })
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -221,7 +234,7 @@ func (s *Server) interceptStream(srv any, raw grpc.ServerStream, info *grpc.Stre
 			return a.exchange(ctx, nil, nil) // leaves the record of a call to what does not exist
 		}
 		ctx = context.WithValue(ctx, exchangeKey{}, a)
-		return nil, handle(srv, &sealedStream{raw, ctx})
+		return nil, handle(srv, &sealedStream{raw, ctx, !info.IsClientStream})
 	}
 	return s.stream(ctx, x)
 }

@@ -23,10 +23,12 @@ type around struct {
 	raw    grpc.ServerStream
 }
 
-// sealedStream is the stream as a handler sees it: messages pass only through Each, so that none gets around the steps.
+// sealedStream is the stream as a handler sees it: messages pass only through Each and Feed, so that none gets around the steps.
 type sealedStream struct {
 	grpc.ServerStream
 	ctx context.Context
+	// request is set where the caller sends one message only: that one is read before the handler runs, and passes the steps in Feed.
+	request bool
 }
 
 // Context implements grpc.ServerStream.
@@ -34,11 +36,19 @@ func (s *sealedStream) Context() context.Context { return s.ctx }
 
 // SendMsg implements grpc.ServerStream: refused, because nothing may leave unguarded.
 func (s *sealedStream) SendMsg(any) error {
-	return errs.New(commonv1.Reason_REASON_EGRESS_BLOCKED, errs.Cause(errors.New("a stream handler must answer through rpc.Each")))
+	return errs.New(commonv1.Reason_REASON_EGRESS_BLOCKED, errs.Cause(errors.New("a stream handler must answer through rpc.Each or rpc.Feed")))
 }
 
-// RecvMsg implements grpc.ServerStream: refused, because every message needs its record.
-func (s *sealedStream) RecvMsg(any) error {
+// RecvMsg implements grpc.ServerStream: refused but for the one request of a stream that only answers, because every message needs its
+// record.
+func (s *sealedStream) RecvMsg(m any) error {
+	if request, ok := m.(proto.Message); ok && s.request {
+		s.request = false
+		if err := marked(s.ServerStream.RecvMsg(m), request); err != nil {
+			return gone(err)
+		}
+		return nil
+	}
 	return errs.New(commonv1.Reason_REASON_INTERNAL, errs.Cause(errors.New("a stream handler must read through rpc.Each")))
 }
 

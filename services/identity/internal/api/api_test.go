@@ -19,13 +19,17 @@ import (
 	"samvirke.dev/services/identity/internal/core"
 	"samvirke.dev/services/identity/internal/core/civil"
 	"samvirke.dev/services/identity/internal/core/nationalid"
+	"samvirke.dev/services/platform/clock"
 	"samvirke.dev/services/platform/errs"
+	"samvirke.dev/services/platform/page"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // cases are use cases that answer as told and remember what they were asked.
 type cases struct {
+	api.UseCases // those that are not asked here
+
 	caller  core.Caller
 	raw     core.RawNumber
 	claims  []core.Claim
@@ -41,10 +45,10 @@ func (c *cases) Resolve(_ context.Context, who core.Caller, raw core.RawNumber) 
 	return c.handle, c.err
 }
 
-func (c *cases) Verify(_ context.Context, who core.Caller, claim core.Claim) (core.Verdict, error) {
+func (c *cases) Verify(_ context.Context, who core.Caller, claim core.Claim) (core.VerifyAnswer, error) {
 	c.caller = who
 	c.claims = append(c.claims, claim)
-	return c.verdict, c.err
+	return core.VerifyAnswer{Verdict: c.verdict}, c.err
 }
 
 func (c *cases) PostalAddress(_ context.Context, who core.Caller, handle string) (core.AddressAnswer, error) {
@@ -64,6 +68,7 @@ func newServer(t *testing.T, c *cases) *api.Server {
 		Caller:   func(context.Context) core.Caller { return core.Caller{Controller: "DK:10000017", Role: core.RoleFund} },
 		Item:     func(ctx context.Context, _ int) context.Context { return ctx },
 		EventID:  func(context.Context) string { return "event" },
+		Tokens:   page.NewCodec[api.Position](nil, clock.System(), 0), Poll: time.Second,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -5,36 +5,39 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	commonv1 "samvirke.dev/proto/gen/go/samvirke/common/v1"
 	identityv1 "samvirke.dev/proto/gen/go/samvirke/identity/v1"
 	vocabularyv1 "samvirke.dev/proto/gen/go/samvirke/vocabulary/v1"
 	"samvirke.dev/services/identity/internal/core"
 	"samvirke.dev/services/identity/internal/core/nationalid"
+	"samvirke.dev/services/platform/clock"
 	"samvirke.dev/services/platform/errs"
+	"samvirke.dev/services/platform/page"
 )
 
 // batchCases verifies by what the number says.
 type batchCases struct {
-	UseCases
+	UseCases // those that are not asked here
 
 	items []int
 }
 
 type itemNumber struct{}
 
-func (b *batchCases) Verify(ctx context.Context, _ core.Caller, claim core.Claim) (core.Verdict, error) {
+func (b *batchCases) Verify(ctx context.Context, _ core.Caller, claim core.Claim) (core.VerifyAnswer, error) {
 	i, _ := ctx.Value(itemNumber{}).(int)
 	b.items = append(b.items, i)
 	switch claim.Number.Text {
 	case "bad":
-		return core.VerdictUnknown, nationalid.ErrForm
+		return core.VerifyAnswer{Verdict: core.VerdictUnknown}, nationalid.ErrForm
 	case "outside":
-		return core.VerdictUnknown, nationalid.ErrOutsideEnvironment
+		return core.VerifyAnswer{Verdict: core.VerdictUnknown}, nationalid.ErrOutsideEnvironment
 	case "down":
-		return core.VerdictUnknown, core.ErrStoreUnavailable
+		return core.VerifyAnswer{Verdict: core.VerdictUnknown}, core.ErrStoreUnavailable
 	default:
-		return core.VerdictMatch, nil
+		return core.VerifyAnswer{Verdict: core.VerdictMatch}, nil
 	}
 }
 
@@ -53,6 +56,7 @@ func batchServer(t *testing.T) (*Server, *batchCases) {
 		UseCases: b, Caller: func(context.Context) core.Caller { return core.Caller{} },
 		Item:    func(ctx context.Context, i int) context.Context { return context.WithValue(ctx, itemNumber{}, i) },
 		EventID: func(context.Context) string { return "event" },
+		Tokens:  page.NewCodec[Position](nil, clock.System(), 0), Poll: time.Second,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -29,9 +29,18 @@ func failure(err error, field string) error {
 		return errs.New(reason, errs.Field(field, string(why)))
 	case commonv1.Reason_REASON_NATIONAL_ID_OUTSIDE_ENVIRONMENT:
 		return errs.New(reason, errs.Field(field, "belongs to another environment"))
+	case commonv1.Reason_REASON_FAILED_PRECONDITION:
+		return errs.New(reason, errs.Cause(err), errs.Field(field, precondition(err)))
 	default:
 		return errs.New(reason, errs.Cause(err))
 	}
+}
+
+func precondition(err error) string {
+	if errors.Is(err, core.ErrClosed) {
+		return "names a membership that has ended"
+	}
+	return "is later than today: a subscription opens when the membership takes effect"
 }
 
 func reasonOf(err error) commonv1.Reason {
@@ -43,10 +52,14 @@ func reasonOf(err error) commonv1.Reason {
 		return commonv1.Reason_REASON_NATIONAL_ID_OUTSIDE_ENVIRONMENT
 	case errors.Is(err, core.ErrNotFound):
 		return commonv1.Reason_REASON_SUBJECT_NOT_FOUND
+	case errors.Is(err, core.ErrRegisterUnavailable), errors.Is(err, core.ErrRegisterRefused):
+		return commonv1.Reason_REASON_REGISTER_UNAVAILABLE
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return commonv1.Reason_REASON_UNSPECIFIED
 	case errors.Is(err, core.ErrStoreUnavailable):
 		return commonv1.Reason_REASON_STORE_UNAVAILABLE
+	case errors.Is(err, core.ErrNotYet), errors.Is(err, core.ErrClosed):
+		return commonv1.Reason_REASON_FAILED_PRECONDITION
 	case errors.Is(err, core.ErrKeysUnavailable):
 		return commonv1.Reason_REASON_KEYS_UNAVAILABLE
 	default:

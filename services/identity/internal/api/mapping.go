@@ -1,6 +1,8 @@
 package api
 
 import (
+	"time"
+
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	commonv1 "samvirke.dev/proto/gen/go/samvirke/common/v1"
@@ -116,7 +118,16 @@ func toAddressResponse(a core.AddressAnswer) *identityv1.GetPostalAddressRespons
 }
 
 func toStatusResponse(a core.StatusAnswer) *identityv1.GetProtectionStatusResponse {
-	return &identityv1.GetProtectionStatusResponse{Level: toLevel(a.Protection), RegisterTime: timestamppb.New(a.RegisterTime)}
+	return &identityv1.GetProtectionStatusResponse{
+		Level: toLevel(a.Protection), RegisterTime: timestamppb.New(a.RegisterTime), Source: SourceOf(a.Source),
+	}
+}
+
+func toTime(t time.Time) *timestamppb.Timestamp {
+	if t.IsZero() {
+		return nil
+	}
+	return timestamppb.New(t)
 }
 
 func toDate(d civil.Date) *commonv1.Date {

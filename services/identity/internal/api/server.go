@@ -5,20 +5,30 @@ package api
 import (
 	"context"
 	"errors"
+	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 
 	identityv1 "samvirke.dev/proto/gen/go/samvirke/identity/v1"
 	"samvirke.dev/services/identity/internal/core"
+	"samvirke.dev/services/identity/internal/core/civil"
+	"samvirke.dev/services/platform/page"
 	"samvirke.dev/services/platform/rpc"
 )
 
 // UseCases are what the handlers call. *core.Service has them.
 type UseCases interface {
 	Resolve(ctx context.Context, c core.Caller, raw core.RawNumber) (string, error)
-	Verify(ctx context.Context, c core.Caller, claim core.Claim) (core.Verdict, error)
+	Verify(ctx context.Context, c core.Caller, claim core.Claim) (core.VerifyAnswer, error)
 	PostalAddress(ctx context.Context, c core.Caller, handle string) (core.AddressAnswer, error)
 	ProtectionStatus(ctx context.Context, c core.Caller, handle string) (core.StatusAnswer, error)
+	SearchMembers(ctx context.Context, c core.Caller, search core.Search, limit int) (handles []string, more bool, err error)
+	OpenSubscription(ctx context.Context, c core.Caller, o core.Opening) (civil.Date, error)
+	CloseSubscription(ctx context.Context, c core.Caller, closing core.Closing) (civil.Date, error)
+	Changes(ctx context.Context, c core.Caller, after int64, item func(context.Context, int) context.Context) ([]core.ChangeAnswer, int64, error)
+	Waiting(ctx context.Context, c core.Caller, after int64) (bool, error)
+	Fetch(ctx context.Context, c core.Caller, raw core.RawNumber) context.Context
 }
 
 // Deps are what a Server needs. All are required.
@@ -30,6 +40,15 @@ type Deps struct {
 	Item func(ctx context.Context, i int) context.Context
 	// EventID returns the id of the running call's audit records.
 	EventID func(ctx context.Context) string
+	// Tokens makes and reads the resume tokens of StreamAddressChanges.
+	Tokens *page.Codec[Position]
+	// Poll is how often a feed looks for changes.
+	Poll time.Duration
+}
+
+// Position is where a feed goes on.
+type Position struct {
+	Seq int64 `json:"seq"`
 }
 
 // Server implements the service. It is safe for concurrent use.
@@ -41,8 +60,8 @@ type Server struct {
 
 // New returns the server.
 func New(d Deps) (*Server, error) {
-	if d.UseCases == nil || d.Caller == nil || d.Item == nil || d.EventID == nil {
-		return nil, errors.New("identity: api: use cases, caller, item and event id are required")
+	if d.UseCases == nil || d.Caller == nil || d.Item == nil || d.EventID == nil || d.Tokens == nil || d.Poll <= 0 {
+		return nil, errors.New("identity: api: use cases, caller, item, event id, tokens and poll are required")
 	}
 	return &Server{deps: d}, nil
 }
@@ -56,13 +75,24 @@ func (s *Server) ResolveSubject(ctx context.Context, in *identityv1.ResolveSubje
 	return &identityv1.ResolveSubjectResponse{Handle: handle}, nil
 }
 
+// FetchSubject asks the register, where that is needed, for the person whom a ResolveSubjectRequest is about.
+func (s *Server) FetchSubject(ctx context.Context, request proto.Message) context.Context {
+	in, ok := request.(*identityv1.ResolveSubjectRequest)
+	if !ok {
+		return ctx
+	}
+	return s.deps.UseCases.Fetch(ctx, s.deps.Caller(ctx), rawNumber(in.GetNationalId()))
+}
+
 // VerifyIdentity says whether a name or birth date belongs to a number.
 func (s *Server) VerifyIdentity(ctx context.Context, in *identityv1.VerifyIdentityRequest) (*identityv1.VerifyIdentityResponse, error) {
-	verdict, err := s.deps.UseCases.Verify(ctx, s.deps.Caller(ctx), claim(in))
+	answer, err := s.deps.UseCases.Verify(ctx, s.deps.Caller(ctx), claim(in))
 	if err != nil {
 		return nil, failure(err, numberField)
 	}
-	return &identityv1.VerifyIdentityResponse{Verdict: toVerdict(verdict)}, nil
+	return &identityv1.VerifyIdentityResponse{
+		Verdict: toVerdict(answer.Verdict), Source: SourceOf(answer.Source), RegisterTime: toTime(answer.RegisterTime),
+	}, nil
 }
 
 // GetPostalAddress returns the address behind a handle, narrowed to the fields asked for.
@@ -101,7 +131,7 @@ func (s *Server) verifyAll(ctx context.Context, in *identityv1.BatchVerifyReques
 	}
 	for i, item := range in.GetItems() {
 		ctx := s.deps.Item(ctx, i)
-		verdict, err := s.deps.UseCases.Verify(ctx, s.deps.Caller(ctx), claim(item))
+		answer, err := s.deps.UseCases.Verify(ctx, s.deps.Caller(ctx), claim(item))
 		reason, ours := itemReason(err)
 		switch {
 		case ours:
@@ -109,7 +139,7 @@ func (s *Server) verifyAll(ctx context.Context, in *identityv1.BatchVerifyReques
 		case err != nil:
 			out.Results[i] = &identityv1.BatchResult{Reason: reason}
 		default:
-			out.Results[i] = &identityv1.BatchResult{Verdict: toVerdict(verdict)}
+			out.Results[i] = &identityv1.BatchResult{Verdict: toVerdict(answer.Verdict)}
 		}
 	}
 	return out, nil

@@ -23,6 +23,7 @@ type Caller struct {
 	Role           Role
 	LegalReference string // the law relied on; granted by the agreement
 	CaseReference  string // the caller's own case
+	EndUser        string // who asks there, as the caller's own pseudonym; registers want to know
 }
 
 // relationship is how a caller stands to a person.

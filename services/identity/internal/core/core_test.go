@@ -35,6 +35,8 @@ const (
 
 // rig is the use cases with a store in memory and a record of what was noted.
 type rig struct {
+	core.Feed // nobody follows anybody here
+
 	t        *testing.T
 	clock    *clock.Fake
 	persons  map[string]*core.Person // by canonical number
@@ -61,7 +63,7 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	r.service, err = core.New(core.Deps{
-		Persons: r, Handles: r, Notes: r, Clock: r.clock, Zone: time.UTC, Guard: guard, ProtectedAddressLaws: []string{"DK:CPR§42"},
+		Persons: r, Feed: r, Handles: r, Notes: r, Clock: r.clock, Zone: time.UTC, Guard: guard, ProtectedAddressLaws: []string{"DK:CPR§42"},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +76,7 @@ func (r *rig) ByNumber(_ context.Context, n nationalid.Number) (core.Found, erro
 	if !ok {
 		return core.Found{Person: r.decoy()}, r.fail
 	}
-	return core.Found{Person: p, Known: true}, r.fail
+	return core.Found{Person: p, Known: true, Ref: 1}, r.fail
 }
 
 func (r *rig) ByHandle(_ context.Context, controller, handle string) (core.Found, error) {
@@ -82,13 +84,26 @@ func (r *rig) ByHandle(_ context.Context, controller, handle string) (core.Found
 	if !ok {
 		return core.Found{Person: r.decoy()}, r.fail
 	}
-	return core.Found{Person: p, Known: true}, r.fail
+	return core.Found{Person: p, Known: true, Ref: 1}, r.fail
 }
 
 func (r *rig) KeepHandle(_ context.Context, controller, handle string, _ int64) (string, error) {
 	r.byHandle[controller+" "+handle] = handle[len(controller)+1:]
 	return handle, r.fail
 }
+
+func (r *rig) ByRef(context.Context, int64) (core.Found, error) {
+	return core.Found{}, core.ErrNotFound
+}
+
+func (r *rig) Write(_ context.Context, persons ...*core.Person) error {
+	for _, p := range persons {
+		r.persons[p.Number.Canonical()] = p
+	}
+	return r.fail
+}
+
+func (r *rig) InTx(ctx context.Context, fn func(context.Context) error) error { return fn(ctx) }
 
 func (r *rig) Handle(controller, canonical string) (string, error) {
 	return controller + "/" + canonical, r.fail
@@ -246,7 +261,7 @@ func (r *rig) expect(caller core.Caller, want string, level core.Level) {
 	}
 	for name, verdict := range map[string]core.Verdict{"Anna Berg": named, "Eva Berg": unnamed} {
 		got, err := r.service.Verify(t.Context(), caller, core.Claim{Number: raw(boDK), FullName: name})
-		if got != verdict || err != nil {
+		if got.Verdict != verdict || err != nil {
 			t.Errorf("verify %s: %v, %v; want %v", name, got, err, verdict)
 		}
 	}
@@ -285,7 +300,7 @@ func (r *rig) expectUnknown(caller core.Caller, resolveErr error) {
 	} {
 		for _, number := range []string{boDK, nobody} {
 			claim.Number = raw(number)
-			if got, err := r.service.Verify(t.Context(), caller, claim); got != core.VerdictUnknown || err != nil {
+			if got, err := r.service.Verify(t.Context(), caller, claim); got.Verdict != core.VerdictUnknown || err != nil {
 				t.Errorf("verify: %v, %v", got, err)
 			}
 		}

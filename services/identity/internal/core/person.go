@@ -5,6 +5,7 @@
 package core
 
 import (
+	"slices"
 	"time"
 
 	"samvirke.dev/services/identity/internal/core/civil"
@@ -42,11 +43,18 @@ type Membership struct {
 	Controller string     // the fund, `DK:12345678`
 	From       civil.Date // first day
 	Until      civil.Date // last day; zero while it lasts
+	Reference  string     // the fund's own; empty if it came with an import
+	Phones     []string   // E.164; for the fund's own search
 }
 
 // active reports whether the membership holds on that day for certain.
 func (m Membership) active(today civil.Date) bool {
 	return m.From.CertainlyNotAfter(today) && (m.Until.IsZero() || today.CertainlyNotAfter(m.Until))
+}
+
+// followed reports whether a fund follows the person today. Memberships that came with an import are not subscriptions.
+func (p *Person) followed(today civil.Date) bool {
+	return slices.ContainsFunc(p.Memberships, func(m Membership) bool { return m.Reference != "" && m.active(today) })
 }
 
 // memberOf reports whether the person is a member of the fund today.
@@ -126,14 +134,21 @@ func (p *Person) mayBeWrittenTo() bool { return p.Address != nil && !p.deceased(
 
 // Withhold takes off what may not rest here because of the person's protections (domain rule B.10, 4): the registers do not
 // give name and address of somebody with a Swedish protection, and nobody may have those of one with the strongest kinds, so a
-// copy that came another way is purged. A Danish protected name and address stay: the own fund may read them.
-func (p *Person) Withhold(today civil.Date) {
-	for _, protection := range p.Protections {
-		switch protection.level(today) {
-		case LevelNone, LevelDKNameAddress:
-		default:
-			p.Name, p.Address = names.Name{}, nil
-			return
-		}
+// copy that came another way is purged. A Danish protected name and address may be read by the own fund: they are purged if the
+// register can be asked for them when they are needed, and stay where it can't.
+func (p *Person) Withhold(today civil.Date, askable bool) {
+	level := p.level(today)
+	if level == LevelNone || (level == LevelDKNameAddress && !askable) {
+		return
 	}
+	p.Name, p.Address = names.Name{}, nil
+}
+
+// level returns the strongest protection of the person.
+func (p *Person) level(today civil.Date) Level {
+	strongest := LevelNone
+	for _, protection := range p.Protections {
+		strongest = max(strongest, protection.level(today))
+	}
+	return strongest
 }

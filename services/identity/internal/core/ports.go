@@ -38,6 +38,13 @@ type Persons interface {
 	// KeepHandle returns the handle that the controller has for the person already, or else remembers and returns the one given.
 	// Errors: ErrNotFound if the person has gone, ErrStoreUnavailable.
 	KeepHandle(ctx context.Context, controller, handle string, ref int64) (string, error)
+	// ByRef returns a person by the store's own reference. Errors: ErrNotFound, ErrStoreUnavailable, ErrKeysUnavailable.
+	ByRef(ctx context.Context, ref int64) (Found, error)
+	// Write replaces all that was known of persons. What is older than what is there, by register time, is left out. Errors:
+	// ErrStoreUnavailable, ErrKeysUnavailable.
+	Write(ctx context.Context, persons ...*Person) error
+	// InTx runs fn in a transaction that travels in the context given to it; an error undoes everything. fn may run again.
+	InTx(ctx context.Context, fn func(ctx context.Context) error) error
 }
 
 // Handles makes handles.

@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
 // Resolve returns the controller's handle for the person under a number: the one that it has already, or a new one. An earlier
@@ -27,9 +28,32 @@ func (s *Service) Resolve(ctx context.Context, c Caller, raw RawNumber) (string,
 		return "", ErrNotFound
 	}
 	s.notes.Source(ctx, found.Person.Source, found.Person.RegisterTime)
-	kept, err := s.persons.KeepHandle(ctx, c.Controller, handle, found.Ref)
+	ref, err := s.refOf(ctx, found)
+	if err != nil {
+		return "", fmt.Errorf("identity: keep person: %w", err)
+	}
+	kept, err := s.persons.KeepHandle(ctx, c.Controller, handle, ref)
 	if err != nil {
 		return "", fmt.Errorf("identity: keep handle: %w", err)
 	}
 	return kept, nil
+}
+
+// refOf returns the store's reference to a person, and first keeps the number, and no more than that, of one whom only the register
+// knew until now: what nobody follows is asked for again when it is needed.
+func (s *Service) refOf(ctx context.Context, f Found) (int64, error) {
+	if f.Ref != 0 {
+		return f.Ref, nil
+	}
+	// The register may have given a number that the store knows already.
+	known, err := s.persons.ByNumber(ctx, f.Person.Number)
+	if err != nil || known.Known {
+		return known.Ref, err
+	}
+	bare := &Person{Number: f.Person.Number, Earlier: f.Person.Earlier, RegisterTime: time.Unix(0, 0).UTC(), Source: f.Person.Source}
+	if err := s.persons.Write(ctx, bare); err != nil {
+		return 0, err
+	}
+	known, err = s.persons.ByNumber(ctx, f.Person.Number)
+	return known.Ref, err
 }

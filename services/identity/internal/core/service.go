@@ -13,6 +13,7 @@ import (
 // Deps are what the use cases need. All are required but ProtectedAddressLaws.
 type Deps struct {
 	Persons Persons
+	Feed    Feed
 	Handles Handles
 	Notes   Notes
 	Clock   Clock
@@ -21,18 +22,25 @@ type Deps struct {
 	// ProtectedAddressLaws are the legal references on which an agency may have a protected Danish name and address; empty for
 	// none.
 	ProtectedAddressLaws []string
+	// Registers are asked live, by the country whose register they are. Of a country without one, the local copy is all there is.
+	Registers map[nationalid.Country]Register
+	// Fresh reports whether the local copies of a country's followed persons are kept up to date at present. Required with Registers.
+	Fresh func(country nationalid.Country) bool
 }
 
-// Service holds the use cases. It keeps no state and caches no person: a protection is looked at freshly every time (domain rule
-// B.10, 1). It is safe for concurrent use.
+// Service holds the use cases. It keeps no state: a protection is looked at freshly every time (domain rule
+// B.10, 1), in the register or, for a person whom a fund follows, in the copy that the register keeps up to date. It is safe for concurrent use.
 type Service struct {
 	persons              Persons
+	feed                 Feed
 	handles              Handles
 	notes                Notes
 	clock                Clock
 	zone                 *time.Location
 	guard                *nationalid.Guard
 	protectedAddressLaws map[string]struct{}
+	registers            map[nationalid.Country]Register
+	fresh                func(country nationalid.Country) bool
 }
 
 // New returns the use cases, or an error that names what is missing.
@@ -44,11 +52,13 @@ func New(d Deps) (*Service, error) {
 		}
 	}
 	need(d.Persons != nil, "persons")
+	need(d.Feed != nil, "feed")
 	need(d.Handles != nil, "handles")
 	need(d.Notes != nil, "notes")
 	need(d.Clock != nil, "clock")
 	need(d.Zone != nil, "time zone")
 	need(d.Guard != nil, "environment guard")
+	need(d.Fresh != nil || len(d.Registers) == 0, "word on whether local copies are fresh")
 	if err := errors.Join(missing...); err != nil {
 		return nil, err
 	}
@@ -60,8 +70,8 @@ func New(d Deps) (*Service, error) {
 		laws[l] = struct{}{}
 	}
 	return &Service{
-		persons: d.Persons, handles: d.Handles, notes: d.Notes, clock: d.Clock, zone: d.Zone, guard: d.Guard,
-		protectedAddressLaws: laws,
+		persons: d.Persons, feed: d.Feed, handles: d.Handles, notes: d.Notes, clock: d.Clock, zone: d.Zone, guard: d.Guard,
+		protectedAddressLaws: laws, registers: d.Registers, fresh: d.Fresh,
 	}, nil
 }
 
@@ -88,7 +98,7 @@ func (s *Service) number(raw RawNumber, today civil.Date) (nationalid.Number, er
 // byNumber looks a person up and notes whom the call is about. ok is false if the caller must not know that there is anybody;
 // Person is set all the same, so that the same work can follow.
 func (s *Service) byNumber(ctx context.Context, c Caller, n nationalid.Number, today civil.Date) (f Found, a access, ok bool, err error) {
-	f, err = s.persons.ByNumber(ctx, n)
+	f, err = s.current(ctx, c, n, today)
 	if err != nil {
 		return Found{}, access{}, false, fmt.Errorf("identity: look up by number: %w", err)
 	}
@@ -107,7 +117,13 @@ func (s *Service) byHandle(ctx context.Context, c Caller, handle string) (f Foun
 	if err != nil {
 		return Found{}, access{}, fmt.Errorf("identity: look up by handle: %w", err)
 	}
-	a = s.accessOf(c, f.Person, s.today())
+	today := s.today()
+	if f.Known {
+		if f, err = s.renewed(ctx, c, f, today); err != nil {
+			return Found{}, access{}, fmt.Errorf("identity: look up by handle: %w", err)
+		}
+	}
+	a = s.accessOf(c, f.Person, today)
 	if f.Known {
 		s.notes.Subject(ctx, f.Person.Number.Canonical(), a.level != LevelNone)
 	}

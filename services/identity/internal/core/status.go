@@ -8,6 +8,7 @@ import (
 // StatusAnswer is how the person behind a handle is protected.
 type StatusAnswer struct {
 	Protection   Level
+	Source       Source
 	RegisterTime time.Time
 }
 
@@ -18,5 +19,5 @@ func (s *Service) ProtectionStatus(ctx context.Context, c Caller, handle string)
 	if err != nil {
 		return StatusAnswer{}, err
 	}
-	return StatusAnswer{Protection: a.level, RegisterTime: found.Person.RegisterTime}, nil
+	return StatusAnswer{Protection: a.level, Source: found.Person.Source, RegisterTime: found.Person.RegisterTime}, nil
 }

@@ -90,7 +90,7 @@ func TestTodayIsTheZones(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, err := core.New(core.Deps{
-		Persons: r, Handles: r, Notes: r, Clock: r.clock, Guard: guard, Zone: time.FixedZone("one hour east", 3600),
+		Persons: r, Feed: r, Handles: r, Notes: r, Clock: r.clock, Guard: guard, Zone: time.FixedZone("one hour east", 3600),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -136,7 +136,7 @@ func TestVerify(t *testing.T) {
 		p := r.add(annaSE, fundSE)
 		p.Name, p.Birth, p.RegisterState = c.regName, day(t, c.regBirth), c.state
 		got, err := r.service.Verify(t.Context(), fund(fundSE), core.Claim{Number: raw(annaSE), FullName: c.name, Birth: day(t, c.birth)})
-		if err != nil || got != c.want {
+		if err != nil || got.Verdict != c.want {
 			t.Errorf("%+v: %v, %v", c, got, err)
 		}
 	}
@@ -155,7 +155,7 @@ func TestVerifyBirthDateOfProtected(t *testing.T) {
 		{Birth: day(t, "1985-03-15"), FullName: "Anna Berg"}: core.VerdictNoMatch,
 	} {
 		claim.Number = raw(annaSE)
-		if got, err := r.service.Verify(t.Context(), fund(fundSE), claim); err != nil || got != want {
+		if got, err := r.service.Verify(t.Context(), fund(fundSE), claim); err != nil || got.Verdict != want {
 			t.Errorf("%+v: %v, %v", claim, got, err)
 		}
 	}
@@ -303,14 +303,14 @@ func TestWithhold(t *testing.T) {
 	} {
 		p := newRig(t).add(annaSE, fundSE)
 		p.Protections = []core.Protection{{Kind: core.ProtectionAdBlock}, {Kind: kind}}
-		p.Withhold(day(t, "2026-11-23"))
+		p.Withhold(day(t, "2026-11-23"), false)
 		if (p.Address != nil) != stays || p.Name.IsZero() == stays || len(p.Memberships) != 1 {
 			t.Errorf("kind %d: %+v", kind, p)
 		}
 	}
 	p := newRig(t).add(annaSE)
 	p.Protections = []core.Protection{{Kind: core.ProtectionSESecrecyMark, Ended: day(t, "2020-01-01")}}
-	p.Withhold(day(t, "2026-11-23"))
+	p.Withhold(day(t, "2026-11-23"), false)
 	if p.Address == nil {
 		t.Error("an ended protection withholds")
 	}

@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"time"
 
 	"samvirke.dev/services/identity/internal/core/civil"
 	"samvirke.dev/services/identity/internal/core/names"
@@ -24,25 +25,32 @@ type Claim struct {
 	Birth    civil.Date // zero for none; unknown parts are not compared
 }
 
+// VerifyAnswer is a verdict and where it comes from. Source is unknown and RegisterTime zero when nothing may be said.
+type VerifyAnswer struct {
+	Verdict      Verdict
+	Source       Source
+	RegisterTime time.Time
+}
+
 // Verify says whether a claim agrees with the register. A person whom the caller must not know gives VerdictUnknown, by the same
 // path as a number that nobody has. Where the caller may know the flag only, a name is not compared, since yes and no would both
 // tell something of it. Errors: those of the number, ErrStoreUnavailable, ErrKeysUnavailable.
-func (s *Service) Verify(ctx context.Context, c Caller, claim Claim) (Verdict, error) {
+func (s *Service) Verify(ctx context.Context, c Caller, claim Claim) (VerifyAnswer, error) {
 	today := s.today()
 	n, err := s.number(claim.Number, today)
 	if err != nil {
-		return VerdictUnknown, err
+		return VerifyAnswer{}, err
 	}
 	found, a, ok, err := s.byNumber(ctx, c, n, today)
 	if err != nil {
-		return VerdictUnknown, err
+		return VerifyAnswer{}, err
 	}
 	verdict := compare(claim, found.Person, a.disclosure == DiscloseAll)
 	if !ok {
-		return VerdictUnknown, nil
+		return VerifyAnswer{}, nil
 	}
 	s.notes.Source(ctx, found.Person.Source, found.Person.RegisterTime)
-	return verdict, nil
+	return VerifyAnswer{Verdict: verdict, Source: found.Person.Source, RegisterTime: found.Person.RegisterTime}, nil
 }
 
 // compare says no if anything disagrees, else unknown if anything could not be compared, else yes. The name is compared in any

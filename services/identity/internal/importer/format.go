@@ -109,7 +109,7 @@ func (r *reader) person(raw []byte) (*core.Person, string) {
 	if r.bad != "" {
 		return nil, r.bad
 	}
-	p.Withhold(r.today)
+	p.Withhold(r.today, false)
 	return p, ""
 }
 

@@ -52,6 +52,8 @@ type Written struct {
 // Store keeps sealed persons. All methods may be called at the same time. A method that changes something is one transaction, or part of
 // the one in ctx.
 type Store interface {
+	Feed
+
 	// ByIndex returns the row of the person who has, or had, the number behind one of the candidates: one point query. At most one
 	// person answers, because the candidates are of one number. Errors: ErrNotFound, ErrUnavailable.
 	ByIndex(ctx context.Context, candidates []Index) (Row, error)
@@ -73,6 +75,9 @@ type Store interface {
 	// OldRows returns, in order of ID, at most limit rows with an ID above after whose index version is not the given one. Errors:
 	// ErrUnavailable.
 	OldRows(ctx context.Context, version uint32, after int64, limit int) ([]Row, error)
+
+	// ByID returns a row by the store's own reference. Errors: ErrNotFound, ErrUnavailable.
+	ByID(ctx context.Context, id int64) (Row, error)
 
 	// InTx runs fn in a transaction that travels in the context given to it; an error undoes everything. fn may be run again when
 	// another transaction was in the way. Errors: that of fn, ErrUnavailable.

@@ -45,7 +45,7 @@ func toStored(p *core.Person) *storev1.Person {
 	}
 	for _, s := range p.Memberships {
 		m.Memberships = append(m.Memberships, &storev1.Membership{
-			ControllerId: s.Controller, From: toDate(s.From), Until: toDate(s.Until),
+			ControllerId: s.Controller, From: toDate(s.From), Until: toDate(s.Until), Reference: s.Reference, PhoneNumbers: s.Phones,
 		})
 	}
 	return m
@@ -88,6 +88,7 @@ func fromStored(m *storev1.Person) (*core.Person, error) {
 	for _, s := range m.GetMemberships() {
 		p.Memberships = append(p.Memberships, core.Membership{
 			Controller: s.GetControllerId(), From: fromDate(s.GetFrom()), Until: fromDate(s.GetUntil()),
+			Reference: s.GetReference(), Phones: s.GetPhoneNumbers(),
 		})
 	}
 	return p, nil

@@ -319,7 +319,7 @@ func TestProtectionPurgesTheAddress(t *testing.T) {
 	protected := anna(t)
 	protected.RegisterTime = protected.RegisterTime.Add(time.Hour)
 	protected.Protections = append(protected.Protections, core.Protection{Kind: core.ProtectionSESecrecyMark})
-	protected.Withhold(civil.Date{Year: 2026, Month: 11, Day: 23})
+	protected.Withhold(civil.Date{Year: 2026, Month: 11, Day: 23}, false)
 	r.put(t, protected)
 	f, err := r.persons.ByHandle(t.Context(), "SE:8020000017", "h")
 	if err != nil || !f.Known || f.Person.Address != nil || !f.Person.Name.IsZero() || len(f.Person.Protections) != 2 {

@@ -165,9 +165,20 @@ func (b *batch) rowsOf(e store.Entry) []known {
 const (
 	moveHandles = `UPDATE handle SET person_id = $1 WHERE person_id = $2`
 	moveAliases = `UPDATE person_number SET person_id = $1 WHERE person_id = $2`
-	dropPerson  = `DELETE FROM person WHERE id = $1`
-	movePerson  = `UPDATE person SET blind_index = $1 WHERE id = $2`
-	dropAliases = `DELETE FROM person_number WHERE person_id IN (`
+	moveChanges = `UPDATE change SET person_id = $1 WHERE person_id = $2`
+	// What both rows have stays with the one that is kept.
+	moveFollow = `INSERT INTO followed (person_id, country, due_at, failures)
+		SELECT $1, country, due_at, failures FROM followed WHERE person_id = $2 ON CONFLICT (person_id) DO NOTHING`
+	moveSubscription = `INSERT INTO subscription (person_id, controller, reference, last_day)
+		SELECT $1, controller, reference, last_day FROM subscription WHERE person_id = $2 ON CONFLICT (person_id, controller, reference) DO NOTHING`
+	moveTerms = `INSERT INTO member_term (controller, term, person_id)
+		SELECT controller, term, $1 FROM member_term WHERE person_id = $2 ON CONFLICT (controller, term, person_id) DO NOTHING`
+	dropPerson       = `DELETE FROM person WHERE id = $1`
+	dropFollow       = `DELETE FROM followed WHERE person_id = $1`
+	dropSubscription = `DELETE FROM subscription WHERE person_id = $1`
+	dropTerms        = `DELETE FROM member_term WHERE person_id = $1`
+	movePerson       = `UPDATE person SET blind_index = $1 WHERE id = $2`
+	dropAliases      = `DELETE FROM person_number WHERE person_id IN (`
 )
 
 // settle makes the first row the only one of the entry's person, under the entry's index. Handles of the others move to it.
@@ -177,13 +188,15 @@ func (b *batch) settle(ctx context.Context, e store.Entry, rows []known) error {
 	}
 	keep := rows[0]
 	for _, gone := range rows[1:] {
-		for _, text := range [...]string{moveHandles, moveAliases} {
+		for _, text := range [...]string{moveHandles, moveAliases, moveChanges, moveFollow, moveSubscription, moveTerms} {
 			if _, err := b.db.Exec(ctx, text, keep.id, gone.id); err != nil {
 				return fmt.Errorf("sqlstore: join rows: %w", err)
 			}
 		}
-		if _, err := b.db.Exec(ctx, dropPerson, gone.id); err != nil {
-			return fmt.Errorf("sqlstore: join rows: %w", err)
+		for _, text := range [...]string{dropFollow, dropSubscription, dropTerms, dropPerson} {
+			if _, err := b.db.Exec(ctx, text, gone.id); err != nil {
+				return fmt.Errorf("sqlstore: join rows: %w", err)
+			}
 		}
 		b.done.Merged++
 	}
@@ -264,6 +277,9 @@ func step(rest int) int {
 	}
 	return 1
 }
+
+// placeholder returns "$n".
+func placeholder(n int) string { return "$" + strconv.Itoa(n) }
 
 // placeholders returns "$1, $2, …, $n".
 func placeholders(n int) string {

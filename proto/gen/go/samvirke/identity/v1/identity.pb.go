@@ -156,6 +156,79 @@ func (Verdict) EnumDescriptor() ([]byte, []int) {
 	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{1}
 }
 
+// What changed about a person.
+type AddressChangeKind int32
+
+const (
+	// Not stated.
+	AddressChangeKind_ADDRESS_CHANGE_KIND_UNSPECIFIED AddressChangeKind = 0
+	// The first address after the subscription was opened.
+	AddressChangeKind_ADDRESS_CHANGE_KIND_OPENED AddressChangeKind = 1
+	// The address changed, or there is none any more.
+	AddressChangeKind_ADDRESS_CHANGE_KIND_ADDRESS AddressChangeKind = 2
+	// The person is protected now: stop using the address that you have (domain rule B.10, 4).
+	AddressChangeKind_ADDRESS_CHANGE_KIND_PROTECTION_SET AddressChangeKind = 3
+	// The register has ended the protection.
+	AddressChangeKind_ADDRESS_CHANGE_KIND_PROTECTION_CLEARED AddressChangeKind = 4
+	// The person has died.
+	AddressChangeKind_ADDRESS_CHANGE_KIND_DEATH AddressChangeKind = 5
+	// The person has another national number now; the handle stays.
+	AddressChangeKind_ADDRESS_CHANGE_KIND_NUMBER AddressChangeKind = 6
+	// The subscription is closed.
+	AddressChangeKind_ADDRESS_CHANGE_KIND_CLOSED AddressChangeKind = 7
+)
+
+// Enum value maps for AddressChangeKind.
+var (
+	AddressChangeKind_name = map[int32]string{
+		0: "ADDRESS_CHANGE_KIND_UNSPECIFIED",
+		1: "ADDRESS_CHANGE_KIND_OPENED",
+		2: "ADDRESS_CHANGE_KIND_ADDRESS",
+		3: "ADDRESS_CHANGE_KIND_PROTECTION_SET",
+		4: "ADDRESS_CHANGE_KIND_PROTECTION_CLEARED",
+		5: "ADDRESS_CHANGE_KIND_DEATH",
+		6: "ADDRESS_CHANGE_KIND_NUMBER",
+		7: "ADDRESS_CHANGE_KIND_CLOSED",
+	}
+	AddressChangeKind_value = map[string]int32{
+		"ADDRESS_CHANGE_KIND_UNSPECIFIED":        0,
+		"ADDRESS_CHANGE_KIND_OPENED":             1,
+		"ADDRESS_CHANGE_KIND_ADDRESS":            2,
+		"ADDRESS_CHANGE_KIND_PROTECTION_SET":     3,
+		"ADDRESS_CHANGE_KIND_PROTECTION_CLEARED": 4,
+		"ADDRESS_CHANGE_KIND_DEATH":              5,
+		"ADDRESS_CHANGE_KIND_NUMBER":             6,
+		"ADDRESS_CHANGE_KIND_CLOSED":             7,
+	}
+)
+
+func (x AddressChangeKind) Enum() *AddressChangeKind {
+	p := new(AddressChangeKind)
+	*p = x
+	return p
+}
+
+func (x AddressChangeKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (AddressChangeKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_samvirke_identity_v1_identity_proto_enumTypes[2].Descriptor()
+}
+
+func (AddressChangeKind) Type() protoreflect.EnumType {
+	return &file_samvirke_identity_v1_identity_proto_enumTypes[2]
+}
+
+func (x AddressChangeKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use AddressChangeKind.Descriptor instead.
+func (AddressChangeKind) EnumDescriptor() ([]byte, []int) {
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{2}
+}
+
 // Asks for a handle.
 type ResolveSubjectRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -343,7 +416,11 @@ func (x *VerifyIdentityRequest) GetBirthDate() *v1.Date {
 type VerifyIdentityResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Yes, no or unknown.
-	Verdict       Verdict `protobuf:"varint,1,opt,name=verdict,proto3,enum=samvirke.identity.v1.Verdict" json:"verdict,omitempty"`
+	Verdict Verdict `protobuf:"varint,1,opt,name=verdict,proto3,enum=samvirke.identity.v1.Verdict" json:"verdict,omitempty"`
+	// Where the facts come from; unspecified when nothing may be said.
+	Source v11.Source `protobuf:"varint,2,opt,name=source,proto3,enum=samvirke.vocabulary.v1.Source" json:"source,omitempty"`
+	// When the register gave them; absent when nothing may be said.
+	RegisterTime  *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=register_time,json=registerTime,proto3" json:"register_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -383,6 +460,20 @@ func (x *VerifyIdentityResponse) GetVerdict() Verdict {
 		return x.Verdict
 	}
 	return Verdict_VERDICT_UNSPECIFIED
+}
+
+func (x *VerifyIdentityResponse) GetSource() v11.Source {
+	if x != nil {
+		return x.Source
+	}
+	return v11.Source(0)
+}
+
+func (x *VerifyIdentityResponse) GetRegisterTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RegisterTime
+	}
+	return nil
 }
 
 // Asks for an address.
@@ -683,7 +774,9 @@ type GetProtectionStatusResponse struct {
 	// The level.
 	Level ProtectionLevel `protobuf:"varint,1,opt,name=level,proto3,enum=samvirke.identity.v1.ProtectionLevel" json:"level,omitempty"`
 	// When the register gave it.
-	RegisterTime  *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=register_time,json=registerTime,proto3" json:"register_time,omitempty"`
+	RegisterTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=register_time,json=registerTime,proto3" json:"register_time,omitempty"`
+	// Where it comes from.
+	Source        v11.Source `protobuf:"varint,3,opt,name=source,proto3,enum=samvirke.vocabulary.v1.Source" json:"source,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -730,6 +823,13 @@ func (x *GetProtectionStatusResponse) GetRegisterTime() *timestamppb.Timestamp {
 		return x.RegisterTime
 	}
 	return nil
+}
+
+func (x *GetProtectionStatusResponse) GetSource() v11.Source {
+	if x != nil {
+		return x.Source
+	}
+	return v11.Source(0)
 }
 
 // A batch of identities to verify.
@@ -961,6 +1061,627 @@ func (x *BatchResult) GetReason() v1.Reason {
 	return v1.Reason(0)
 }
 
+// Asks for members. At least one of the criteria must be given; all that are given must hold.
+type SearchMembersRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Why and on whose responsibility.
+	Context *v1.RequestContext `protobuf:"bytes,1,opt,name=context,proto3" json:"context,omitempty"`
+	// Words of the name, compared as in VerifyIdentity; all of them must be part of the member's name.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Birth date; a complete one.
+	BirthDate *v1.Date `protobuf:"bytes,3,opt,name=birth_date,json=birthDate,proto3" json:"birth_date,omitempty"`
+	// Phone number in E.164 form.
+	PhoneNumber string `protobuf:"bytes,4,opt,name=phone_number,json=phoneNumber,proto3" json:"phone_number,omitempty"`
+	// At most so many handles, 20 when 0, never more than 50: a search that finds more is too wide.
+	PageSize      int32 `protobuf:"varint,5,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SearchMembersRequest) Reset() {
+	*x = SearchMembersRequest{}
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SearchMembersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SearchMembersRequest) ProtoMessage() {}
+
+func (x *SearchMembersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SearchMembersRequest.ProtoReflect.Descriptor instead.
+func (*SearchMembersRequest) Descriptor() ([]byte, []int) {
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *SearchMembersRequest) GetContext() *v1.RequestContext {
+	if x != nil {
+		return x.Context
+	}
+	return nil
+}
+
+func (x *SearchMembersRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SearchMembersRequest) GetBirthDate() *v1.Date {
+	if x != nil {
+		return x.BirthDate
+	}
+	return nil
+}
+
+func (x *SearchMembersRequest) GetPhoneNumber() string {
+	if x != nil {
+		return x.PhoneNumber
+	}
+	return ""
+}
+
+func (x *SearchMembersRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+// Members who were found.
+type SearchMembersResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The controller's handles, in no meaningful order.
+	Handles []string `protobuf:"bytes,1,rep,name=handles,proto3" json:"handles,omitempty"`
+	// There are more than were asked for: narrow the search.
+	More          bool `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SearchMembersResponse) Reset() {
+	*x = SearchMembersResponse{}
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SearchMembersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SearchMembersResponse) ProtoMessage() {}
+
+func (x *SearchMembersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SearchMembersResponse.ProtoReflect.Descriptor instead.
+func (*SearchMembersResponse) Descriptor() ([]byte, []int) {
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *SearchMembersResponse) GetHandles() []string {
+	if x != nil {
+		return x.Handles
+	}
+	return nil
+}
+
+func (x *SearchMembersResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+// Asks to follow a member's address.
+type OpenAddressSubscriptionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Why and on whose responsibility.
+	Context *v1.RequestContext `protobuf:"bytes,1,opt,name=context,proto3" json:"context,omitempty"`
+	// The controller's handle for the person.
+	Handle string `protobuf:"bytes,2,opt,name=handle,proto3" json:"handle,omitempty"`
+	// The fund's own reference of the membership; no national number.
+	MembershipReference string `protobuf:"bytes,3,opt,name=membership_reference,json=membershipReference,proto3" json:"membership_reference,omitempty"`
+	// First day of the membership; today or earlier.
+	EffectiveFrom *v1.Date `protobuf:"bytes,4,opt,name=effective_from,json=effectiveFrom,proto3" json:"effective_from,omitempty"`
+	// The member's phone numbers in E.164 form, kept for the fund's own SearchMembers only; they replace those given before.
+	PhoneNumbers []string `protobuf:"bytes,5,rep,name=phone_numbers,json=phoneNumbers,proto3" json:"phone_numbers,omitempty"`
+	// Idempotency key of the caller's choice, 16 to 64 characters of `[A-Za-z0-9_-]`; empty for none (AIP-155).
+	RequestId     string `protobuf:"bytes,6,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OpenAddressSubscriptionRequest) Reset() {
+	*x = OpenAddressSubscriptionRequest{}
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OpenAddressSubscriptionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OpenAddressSubscriptionRequest) ProtoMessage() {}
+
+func (x *OpenAddressSubscriptionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OpenAddressSubscriptionRequest.ProtoReflect.Descriptor instead.
+func (*OpenAddressSubscriptionRequest) Descriptor() ([]byte, []int) {
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *OpenAddressSubscriptionRequest) GetContext() *v1.RequestContext {
+	if x != nil {
+		return x.Context
+	}
+	return nil
+}
+
+func (x *OpenAddressSubscriptionRequest) GetHandle() string {
+	if x != nil {
+		return x.Handle
+	}
+	return ""
+}
+
+func (x *OpenAddressSubscriptionRequest) GetMembershipReference() string {
+	if x != nil {
+		return x.MembershipReference
+	}
+	return ""
+}
+
+func (x *OpenAddressSubscriptionRequest) GetEffectiveFrom() *v1.Date {
+	if x != nil {
+		return x.EffectiveFrom
+	}
+	return nil
+}
+
+func (x *OpenAddressSubscriptionRequest) GetPhoneNumbers() []string {
+	if x != nil {
+		return x.PhoneNumbers
+	}
+	return nil
+}
+
+func (x *OpenAddressSubscriptionRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// The subscription is open.
+type OpenAddressSubscriptionResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// First day on which changes are told.
+	OpenedOn      *v1.Date `protobuf:"bytes,1,opt,name=opened_on,json=openedOn,proto3" json:"opened_on,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OpenAddressSubscriptionResponse) Reset() {
+	*x = OpenAddressSubscriptionResponse{}
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OpenAddressSubscriptionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OpenAddressSubscriptionResponse) ProtoMessage() {}
+
+func (x *OpenAddressSubscriptionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OpenAddressSubscriptionResponse.ProtoReflect.Descriptor instead.
+func (*OpenAddressSubscriptionResponse) Descriptor() ([]byte, []int) {
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *OpenAddressSubscriptionResponse) GetOpenedOn() *v1.Date {
+	if x != nil {
+		return x.OpenedOn
+	}
+	return nil
+}
+
+// Asks to follow a member's address no longer.
+type CloseAddressSubscriptionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Why and on whose responsibility.
+	Context *v1.RequestContext `protobuf:"bytes,1,opt,name=context,proto3" json:"context,omitempty"`
+	// The controller's handle for the person.
+	Handle string `protobuf:"bytes,2,opt,name=handle,proto3" json:"handle,omitempty"`
+	// The fund's own reference of the membership; no national number.
+	MembershipReference string `protobuf:"bytes,3,opt,name=membership_reference,json=membershipReference,proto3" json:"membership_reference,omitempty"`
+	// Last day of the membership.
+	LastDay *v1.Date `protobuf:"bytes,4,opt,name=last_day,json=lastDay,proto3" json:"last_day,omitempty"`
+	// Idempotency key of the caller's choice, 16 to 64 characters of `[A-Za-z0-9_-]`; empty for none (AIP-155).
+	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CloseAddressSubscriptionRequest) Reset() {
+	*x = CloseAddressSubscriptionRequest{}
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CloseAddressSubscriptionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CloseAddressSubscriptionRequest) ProtoMessage() {}
+
+func (x *CloseAddressSubscriptionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CloseAddressSubscriptionRequest.ProtoReflect.Descriptor instead.
+func (*CloseAddressSubscriptionRequest) Descriptor() ([]byte, []int) {
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *CloseAddressSubscriptionRequest) GetContext() *v1.RequestContext {
+	if x != nil {
+		return x.Context
+	}
+	return nil
+}
+
+func (x *CloseAddressSubscriptionRequest) GetHandle() string {
+	if x != nil {
+		return x.Handle
+	}
+	return ""
+}
+
+func (x *CloseAddressSubscriptionRequest) GetMembershipReference() string {
+	if x != nil {
+		return x.MembershipReference
+	}
+	return ""
+}
+
+func (x *CloseAddressSubscriptionRequest) GetLastDay() *v1.Date {
+	if x != nil {
+		return x.LastDay
+	}
+	return nil
+}
+
+func (x *CloseAddressSubscriptionRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// The subscription is closed, or will be.
+type CloseAddressSubscriptionResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Last day on which changes are told.
+	LastDay       *v1.Date `protobuf:"bytes,1,opt,name=last_day,json=lastDay,proto3" json:"last_day,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CloseAddressSubscriptionResponse) Reset() {
+	*x = CloseAddressSubscriptionResponse{}
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CloseAddressSubscriptionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CloseAddressSubscriptionResponse) ProtoMessage() {}
+
+func (x *CloseAddressSubscriptionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CloseAddressSubscriptionResponse.ProtoReflect.Descriptor instead.
+func (*CloseAddressSubscriptionResponse) Descriptor() ([]byte, []int) {
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *CloseAddressSubscriptionResponse) GetLastDay() *v1.Date {
+	if x != nil {
+		return x.LastDay
+	}
+	return nil
+}
+
+// Asks for changes.
+type StreamAddressChangesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Why and on whose responsibility.
+	Context *v1.RequestContext `protobuf:"bytes,1,opt,name=context,proto3" json:"context,omitempty"`
+	// Where to go on: the token of the last message that was worked through; empty for all that is kept.
+	ResumeToken   string `protobuf:"bytes,2,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StreamAddressChangesRequest) Reset() {
+	*x = StreamAddressChangesRequest{}
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StreamAddressChangesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StreamAddressChangesRequest) ProtoMessage() {}
+
+func (x *StreamAddressChangesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StreamAddressChangesRequest.ProtoReflect.Descriptor instead.
+func (*StreamAddressChangesRequest) Descriptor() ([]byte, []int) {
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *StreamAddressChangesRequest) GetContext() *v1.RequestContext {
+	if x != nil {
+		return x.Context
+	}
+	return nil
+}
+
+func (x *StreamAddressChangesRequest) GetResumeToken() string {
+	if x != nil {
+		return x.ResumeToken
+	}
+	return ""
+}
+
+// Some changes, in order.
+type StreamAddressChangesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The changes; none in a message that only tells that the stream stands.
+	Changes []*AddressChange `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
+	// Where to go on after this message.
+	ResumeToken string `protobuf:"bytes,2,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
+	// Event id of the audit records of this message, one record a change.
+	EventId       string `protobuf:"bytes,3,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StreamAddressChangesResponse) Reset() {
+	*x = StreamAddressChangesResponse{}
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StreamAddressChangesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StreamAddressChangesResponse) ProtoMessage() {}
+
+func (x *StreamAddressChangesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StreamAddressChangesResponse.ProtoReflect.Descriptor instead.
+func (*StreamAddressChangesResponse) Descriptor() ([]byte, []int) {
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *StreamAddressChangesResponse) GetChanges() []*AddressChange {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+func (x *StreamAddressChangesResponse) GetResumeToken() string {
+	if x != nil {
+		return x.ResumeToken
+	}
+	return ""
+}
+
+func (x *StreamAddressChangesResponse) GetEventId() string {
+	if x != nil {
+		return x.EventId
+	}
+	return ""
+}
+
+// A change, with what holds now.
+type AddressChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The controller's handle for the person.
+	Handle string `protobuf:"bytes,1,opt,name=handle,proto3" json:"handle,omitempty"`
+	// What changed.
+	Kind AddressChangeKind `protobuf:"varint,2,opt,name=kind,proto3,enum=samvirke.identity.v1.AddressChangeKind" json:"kind,omitempty"`
+	// The address in force; absent when the person is protected, dead, or has none.
+	Address *PostalAddress `protobuf:"bytes,3,opt,name=address,proto3" json:"address,omitempty"`
+	// Since when it holds.
+	ValidFrom *v1.Date `protobuf:"bytes,4,opt,name=valid_from,json=validFrom,proto3" json:"valid_from,omitempty"`
+	// How the person is protected; the case is then for a person to handle.
+	Protection ProtectionLevel `protobuf:"varint,5,opt,name=protection,proto3,enum=samvirke.identity.v1.ProtectionLevel" json:"protection,omitempty"`
+	// Where it comes from.
+	Source v11.Source `protobuf:"varint,6,opt,name=source,proto3,enum=samvirke.vocabulary.v1.Source" json:"source,omitempty"`
+	// When the register gave it.
+	RegisterTime  *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=register_time,json=registerTime,proto3" json:"register_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AddressChange) Reset() {
+	*x = AddressChange{}
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AddressChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AddressChange) ProtoMessage() {}
+
+func (x *AddressChange) ProtoReflect() protoreflect.Message {
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AddressChange.ProtoReflect.Descriptor instead.
+func (*AddressChange) Descriptor() ([]byte, []int) {
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *AddressChange) GetHandle() string {
+	if x != nil {
+		return x.Handle
+	}
+	return ""
+}
+
+func (x *AddressChange) GetKind() AddressChangeKind {
+	if x != nil {
+		return x.Kind
+	}
+	return AddressChangeKind_ADDRESS_CHANGE_KIND_UNSPECIFIED
+}
+
+func (x *AddressChange) GetAddress() *PostalAddress {
+	if x != nil {
+		return x.Address
+	}
+	return nil
+}
+
+func (x *AddressChange) GetValidFrom() *v1.Date {
+	if x != nil {
+		return x.ValidFrom
+	}
+	return nil
+}
+
+func (x *AddressChange) GetProtection() ProtectionLevel {
+	if x != nil {
+		return x.Protection
+	}
+	return ProtectionLevel_PROTECTION_LEVEL_UNSPECIFIED
+}
+
+func (x *AddressChange) GetSource() v11.Source {
+	if x != nil {
+		return x.Source
+	}
+	return v11.Source(0)
+}
+
+func (x *AddressChange) GetRegisterTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RegisterTime
+	}
+	return nil
+}
+
 var File_samvirke_identity_v1_identity_proto protoreflect.FileDescriptor
 
 const file_samvirke_identity_v1_identity_proto_rawDesc = "" +
@@ -981,9 +1702,11 @@ const file_samvirke_identity_v1_identity_proto_rawDesc = "" +
 	"\tfull_name\x18\x03 \x01(\tB\x17\xbaH\x05r\x03\x18\xc8\x01\x8a\xe2\x18\v\b\x05\x12\apd:NameR\bfullName\x12M\n" +
 	"\n" +
 	"birth_date\x18\x04 \x01(\v2\x18.samvirke.common.v1.DateB\x14\x8a\xe2\x18\x10\b\x05\x12\fpd:BirthDateR\tbirthDate:l\xbaHi\x1ag\n" +
-	"\x10verify.something\x12%full_name or birth_date must be given\x1a,this.full_name != '' || has(this.birth_date)\"h\n" +
+	"\x10verify.something\x12%full_name or birth_date must be given\x1a,this.full_name != '' || has(this.birth_date)\"\xf1\x01\n" +
 	"\x16VerifyIdentityResponse\x12N\n" +
-	"\averdict\x18\x01 \x01(\x0e2\x1d.samvirke.identity.v1.VerdictB\x15\x8a\xe2\x18\x11\b\x05\x12\rpd:OfficialIDR\averdict\"\x85\x02\n" +
+	"\averdict\x18\x01 \x01(\x0e2\x1d.samvirke.identity.v1.VerdictB\x15\x8a\xe2\x18\x11\b\x05\x12\rpd:OfficialIDR\averdict\x12>\n" +
+	"\x06source\x18\x02 \x01(\x0e2\x1e.samvirke.vocabulary.v1.SourceB\x06\x8a\xe2\x18\x02\b\x02R\x06source\x12G\n" +
+	"\rregister_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x06\x8a\xe2\x18\x02\b\x02R\fregisterTime\"\x85\x02\n" +
 	"\x17GetPostalAddressRequest\x12J\n" +
 	"\acontext\x18\x01 \x01(\v2\".samvirke.common.v1.RequestContextB\f\xbaH\x03\xc8\x01\x01\x8a\xe2\x18\x02\b\x02R\acontext\x12]\n" +
 	"\x06handle\x18\x02 \x01(\tBE\xbaH\x19r\x17\x10\x10\x18@2\x11^[A-Za-z0-9._-]+$\x8a\xe2\x18%\b\x03\x12!dpv:DeterministicPseudonymisationR\x06handle\x12?\n" +
@@ -1007,10 +1730,11 @@ const file_samvirke_identity_v1_identity_proto_rawDesc = "" +
 	"\acountry\x18\x06 \x01(\tB\x1a\x8a\xe2\x18\x16\b\x05\x12\x12pd:PhysicalAddressR\acountry\"\xc7\x01\n" +
 	"\x1aGetProtectionStatusRequest\x12J\n" +
 	"\acontext\x18\x01 \x01(\v2\".samvirke.common.v1.RequestContextB\f\xbaH\x03\xc8\x01\x01\x8a\xe2\x18\x02\b\x02R\acontext\x12]\n" +
-	"\x06handle\x18\x02 \x01(\tBE\xbaH\x19r\x17\x10\x10\x18@2\x11^[A-Za-z0-9._-]+$\x8a\xe2\x18%\b\x03\x12!dpv:DeterministicPseudonymisationR\x06handle\"\xb9\x01\n" +
+	"\x06handle\x18\x02 \x01(\tBE\xbaH\x19r\x17\x10\x10\x18@2\x11^[A-Za-z0-9._-]+$\x8a\xe2\x18%\b\x03\x12!dpv:DeterministicPseudonymisationR\x06handle\"\xf9\x01\n" +
 	"\x1bGetProtectionStatusResponse\x12Q\n" +
 	"\x05level\x18\x01 \x01(\x0e2%.samvirke.identity.v1.ProtectionLevelB\x14\x8a\xe2\x18\x10\b\a\x12\fdpv:RestrictR\x05level\x12G\n" +
-	"\rregister_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\x8a\xe2\x18\x02\b\x02R\fregisterTime\"\xb8\x01\n" +
+	"\rregister_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\x8a\xe2\x18\x02\b\x02R\fregisterTime\x12>\n" +
+	"\x06source\x18\x03 \x01(\x0e2\x1e.samvirke.vocabulary.v1.SourceB\x06\x8a\xe2\x18\x02\b\x02R\x06source\"\xb8\x01\n" +
 	"\x12BatchVerifyRequest\x12J\n" +
 	"\acontext\x18\x01 \x01(\v2\".samvirke.common.v1.RequestContextB\f\xbaH\x03\xc8\x01\x01\x8a\xe2\x18\x02\b\x02R\acontext\x12V\n" +
 	"\x05items\x18\x02 \x03(\v2\x1f.samvirke.identity.v1.BatchItemB\x1f\xbaH\a\x92\x01\x04\b\x01\x10d\x8a\xe2\x18\x11\b\x06\x12\rpd:OfficialIDR\x05items\"\xdc\x02\n" +
@@ -1026,7 +1750,58 @@ const file_samvirke_identity_v1_identity_proto_rawDesc = "" +
 	"\bevent_id\x18\x02 \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\aeventId\"\x99\x01\n" +
 	"\vBatchResult\x12N\n" +
 	"\averdict\x18\x01 \x01(\x0e2\x1d.samvirke.identity.v1.VerdictB\x15\x8a\xe2\x18\x11\b\x05\x12\rpd:OfficialIDR\averdict\x12:\n" +
-	"\x06reason\x18\x02 \x01(\x0e2\x1a.samvirke.common.v1.ReasonB\x06\x8a\xe2\x18\x02\b\x02R\x06reason*\x89\x02\n" +
+	"\x06reason\x18\x02 \x01(\x0e2\x1a.samvirke.common.v1.ReasonB\x06\x8a\xe2\x18\x02\b\x02R\x06reason\"\xfc\x04\n" +
+	"\x14SearchMembersRequest\x12J\n" +
+	"\acontext\x18\x01 \x01(\v2\".samvirke.common.v1.RequestContextB\f\xbaH\x03\xc8\x01\x01\x8a\xe2\x18\x02\b\x02R\acontext\x12+\n" +
+	"\x04name\x18\x02 \x01(\tB\x17\xbaH\x05r\x03\x18\xc8\x01\x8a\xe2\x18\v\b\x05\x12\apd:NameR\x04name\x12M\n" +
+	"\n" +
+	"birth_date\x18\x03 \x01(\v2\x18.samvirke.common.v1.DateB\x14\x8a\xe2\x18\x10\b\x05\x12\fpd:BirthDateR\tbirthDate\x12\\\n" +
+	"\fphone_number\x18\x04 \x01(\tB9\xbaH\x1cr\x1a2\x18^$|^[+][1-9][0-9]{6,14}$\x8a\xe2\x18\x16\b\x05\x12\x12pd:TelephoneNumberR\vphoneNumber\x12*\n" +
+	"\tpage_size\x18\x05 \x01(\x05B\r\xbaH\x04\x1a\x02(\x00\x8a\xe2\x18\x02\b\x02R\bpageSize:\x91\x02\xbaH\x8d\x02\x1a\x86\x01\n" +
+	"\x10search.something\x12.name, birth_date or phone_number must be given\x1aBthis.name != '' || has(this.birth_date) || this.phone_number != ''\x1a\x81\x01\n" +
+	"\x11search.birth_date\x12\x1bbirth_date must be complete\x1aO!has(this.birth_date) || (this.birth_date.month > 0 && this.birth_date.day > 0)\"x\n" +
+	"\x15SearchMembersResponse\x12C\n" +
+	"\ahandles\x18\x01 \x03(\tB)\x8a\xe2\x18%\b\x03\x12!dpv:DeterministicPseudonymisationR\ahandles\x12\x1a\n" +
+	"\x04more\x18\x02 \x01(\bB\x06\x8a\xe2\x18\x02\b\x02R\x04more\"\xd0\x05\n" +
+	"\x1eOpenAddressSubscriptionRequest\x12J\n" +
+	"\acontext\x18\x01 \x01(\v2\".samvirke.common.v1.RequestContextB\f\xbaH\x03\xc8\x01\x01\x8a\xe2\x18\x02\b\x02R\acontext\x12]\n" +
+	"\x06handle\x18\x02 \x01(\tBE\xbaH\x19r\x17\x10\x10\x18@2\x11^[A-Za-z0-9._-]+$\x8a\xe2\x18%\b\x03\x12!dpv:DeterministicPseudonymisationR\x06handle\x12u\n" +
+	"\x14membership_reference\x18\x03 \x01(\tBB\xbaH'r%2#^[A-Za-z0-9][A-Za-z0-9._/:-]{0,63}$\x8a\xe2\x18\x14\b\x03\x12\x10dpv:PseudonymiseR\x13membershipReference\x12[\n" +
+	"\x0eeffective_from\x18\x04 \x01(\v2\x18.samvirke.common.v1.DateB\x1a\xbaH\x03\xc8\x01\x01\x8a\xe2\x18\x10\b\x05\x12\fx:MembershipR\reffectiveFrom\x12d\n" +
+	"\rphone_numbers\x18\x05 \x03(\tB?\xbaH\"\x92\x01\x1f\x10\x05\x18\x01\"\x19r\x172\x15^[+][1-9][0-9]{6,14}$\x8a\xe2\x18\x16\b\x05\x12\x12pd:TelephoneNumberR\fphoneNumbers\x12E\n" +
+	"\n" +
+	"request_id\x18\x06 \x01(\tB&\xbaH\x1dr\x1b2\x19^$|^[A-Za-z0-9_-]{16,64}$\x8a\xe2\x18\x02\b\x02R\trequestId:\x81\x01\xbaH~\x1a|\n" +
+	"\x1bsubscription.effective_from\x12\x1feffective_from must be complete\x1a<this.effective_from.month > 0 && this.effective_from.day > 0\"n\n" +
+	"\x1fOpenAddressSubscriptionResponse\x12K\n" +
+	"\topened_on\x18\x01 \x01(\v2\x18.samvirke.common.v1.DateB\x14\x8a\xe2\x18\x10\b\x05\x12\fx:MembershipR\bopenedOn\"\xc6\x04\n" +
+	"\x1fCloseAddressSubscriptionRequest\x12J\n" +
+	"\acontext\x18\x01 \x01(\v2\".samvirke.common.v1.RequestContextB\f\xbaH\x03\xc8\x01\x01\x8a\xe2\x18\x02\b\x02R\acontext\x12]\n" +
+	"\x06handle\x18\x02 \x01(\tBE\xbaH\x19r\x17\x10\x10\x18@2\x11^[A-Za-z0-9._-]+$\x8a\xe2\x18%\b\x03\x12!dpv:DeterministicPseudonymisationR\x06handle\x12u\n" +
+	"\x14membership_reference\x18\x03 \x01(\tBB\xbaH'r%2#^[A-Za-z0-9][A-Za-z0-9._/:-]{0,63}$\x8a\xe2\x18\x14\b\x03\x12\x10dpv:PseudonymiseR\x13membershipReference\x12O\n" +
+	"\blast_day\x18\x04 \x01(\v2\x18.samvirke.common.v1.DateB\x1a\xbaH\x03\xc8\x01\x01\x8a\xe2\x18\x10\b\x05\x12\fx:MembershipR\alastDay\x12E\n" +
+	"\n" +
+	"request_id\x18\x05 \x01(\tB&\xbaH\x1dr\x1b2\x19^$|^[A-Za-z0-9_-]{16,64}$\x8a\xe2\x18\x02\b\x02R\trequestId:i\xbaHf\x1ad\n" +
+	"\x15subscription.last_day\x12\x19last_day must be complete\x1a0this.last_day.month > 0 && this.last_day.day > 0\"m\n" +
+	" CloseAddressSubscriptionResponse\x12I\n" +
+	"\blast_day\x18\x01 \x01(\v2\x18.samvirke.common.v1.DateB\x14\x8a\xe2\x18\x10\b\x05\x12\fx:MembershipR\alastDay\"\x9c\x01\n" +
+	"\x1bStreamAddressChangesRequest\x12J\n" +
+	"\acontext\x18\x01 \x01(\v2\".samvirke.common.v1.RequestContextB\f\xbaH\x03\xc8\x01\x01\x8a\xe2\x18\x02\b\x02R\acontext\x121\n" +
+	"\fresume_token\x18\x02 \x01(\tB\x0e\xbaH\x05r\x03\x18\x80\x04\x8a\xe2\x18\x02\b\x02R\vresumeToken\"\xc7\x01\n" +
+	"\x1cStreamAddressChangesResponse\x12Y\n" +
+	"\achanges\x18\x01 \x03(\v2#.samvirke.identity.v1.AddressChangeB\x1a\x8a\xe2\x18\x16\b\x05\x12\x12pd:PhysicalAddressR\achanges\x12)\n" +
+	"\fresume_token\x18\x02 \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\vresumeToken\x12!\n" +
+	"\bevent_id\x18\x03 \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\aeventId\"\xc1\x04\n" +
+	"\rAddressChange\x12A\n" +
+	"\x06handle\x18\x01 \x01(\tB)\x8a\xe2\x18%\b\x03\x12!dpv:DeterministicPseudonymisationR\x06handle\x12W\n" +
+	"\x04kind\x18\x02 \x01(\x0e2'.samvirke.identity.v1.AddressChangeKindB\x1a\x8a\xe2\x18\x16\b\x05\x12\x12pd:PhysicalAddressR\x04kind\x12Y\n" +
+	"\aaddress\x18\x03 \x01(\v2#.samvirke.identity.v1.PostalAddressB\x1a\x8a\xe2\x18\x16\b\x05\x12\x12pd:PhysicalAddressR\aaddress\x12S\n" +
+	"\n" +
+	"valid_from\x18\x04 \x01(\v2\x18.samvirke.common.v1.DateB\x1a\x8a\xe2\x18\x16\b\x05\x12\x12pd:PhysicalAddressR\tvalidFrom\x12[\n" +
+	"\n" +
+	"protection\x18\x05 \x01(\x0e2%.samvirke.identity.v1.ProtectionLevelB\x14\x8a\xe2\x18\x10\b\a\x12\fdpv:RestrictR\n" +
+	"protection\x12>\n" +
+	"\x06source\x18\x06 \x01(\x0e2\x1e.samvirke.vocabulary.v1.SourceB\x06\x8a\xe2\x18\x02\b\x02R\x06source\x12G\n" +
+	"\rregister_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampB\x06\x8a\xe2\x18\x02\b\x02R\fregisterTime*\x89\x02\n" +
 	"\x0fProtectionLevel\x12 \n" +
 	"\x1cPROTECTION_LEVEL_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15PROTECTION_LEVEL_NONE\x10\x06\x12$\n" +
@@ -1039,7 +1814,16 @@ const file_samvirke_identity_v1_identity_proto_rawDesc = "" +
 	"\x13VERDICT_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rVERDICT_MATCH\x10\x01\x12\x14\n" +
 	"\x10VERDICT_NO_MATCH\x10\x02\x12\x13\n" +
-	"\x0fVERDICT_UNKNOWN\x10\x032\xe3\x06\n" +
+	"\x0fVERDICT_UNKNOWN\x10\x03*\xac\x02\n" +
+	"\x11AddressChangeKind\x12#\n" +
+	"\x1fADDRESS_CHANGE_KIND_UNSPECIFIED\x10\x00\x12\x1e\n" +
+	"\x1aADDRESS_CHANGE_KIND_OPENED\x10\x01\x12\x1f\n" +
+	"\x1bADDRESS_CHANGE_KIND_ADDRESS\x10\x02\x12&\n" +
+	"\"ADDRESS_CHANGE_KIND_PROTECTION_SET\x10\x03\x12*\n" +
+	"&ADDRESS_CHANGE_KIND_PROTECTION_CLEARED\x10\x04\x12\x1d\n" +
+	"\x19ADDRESS_CHANGE_KIND_DEATH\x10\x05\x12\x1e\n" +
+	"\x1aADDRESS_CHANGE_KIND_NUMBER\x10\x06\x12\x1e\n" +
+	"\x1aADDRESS_CHANGE_KIND_CLOSED\x10\a2\x9b\f\n" +
 	"\x0fIdentityService\x12\xad\x01\n" +
 	"\x0eResolveSubject\x12+.samvirke.identity.v1.ResolveSubjectRequest\x1a,.samvirke.identity.v1.ResolveSubjectResponse\"@\x8a\xe2\x18\x1d\n" +
 	"\x03\x02\x03\x04\x12\x03\x01\x02\b\x18\t \x01*\vnational_id0\x01\x82\xd3\xe4\x93\x02\x19:\x01*\"\x14/v1/subjects:resolve\x12\xaa\x01\n" +
@@ -1050,7 +1834,17 @@ const file_samvirke_identity_v1_identity_proto_rawDesc = "" +
 	"\x13GetProtectionStatus\x120.samvirke.identity.v1.GetProtectionStatusRequest\x1a1.samvirke.identity.v1.GetProtectionStatusResponse\"E\x8a\xe2\x18\x16\n" +
 	"\x03\x02\x03\x04\x12\x03\x01\x02\b\x18\x01 \x02*\x06handle\x82\xd3\xe4\x93\x02%:\x01*\" /v1/subjects:getProtectionStatus\x12x\n" +
 	"\vBatchVerify\x12(.samvirke.identity.v1.BatchVerifyRequest\x1a).samvirke.identity.v1.BatchVerifyResponse\"\x10\x8a\xe2\x18\f\n" +
-	"\x03\x02\x03\x04\x12\x01\x01\x18\x02 \x01(\x010\x01B\xd6\x01\n" +
+	"\x03\x02\x03\x04\x12\x01\x01\x18\x02 \x01(\x010\x01\x12\x95\x01\n" +
+	"\rSearchMembers\x12*.samvirke.identity.v1.SearchMembersRequest\x1a+.samvirke.identity.v1.SearchMembersResponse\"+\x8a\xe2\x18\n" +
+	"\n" +
+	"\x01\x02\x12\x01\x01\x18\x02 \x01\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/members:search\x12\xc2\x01\n" +
+	"\x17OpenAddressSubscription\x124.samvirke.identity.v1.OpenAddressSubscriptionRequest\x1a5.samvirke.identity.v1.OpenAddressSubscriptionResponse\":\x8a\xe2\x18\x15\n" +
+	"\x01\x02\x12\x02\x02\b\x18\x05 \x01*\x06handle0\x01\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/subscriptions:open\x12\xc6\x01\n" +
+	"\x18CloseAddressSubscription\x125.samvirke.identity.v1.CloseAddressSubscriptionRequest\x1a6.samvirke.identity.v1.CloseAddressSubscriptionResponse\";\x8a\xe2\x18\x15\n" +
+	"\x01\x02\x12\x02\x02\b\x18\x05 \x01*\x06handle0\x01\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/v1/subscriptions:close\x12\x8f\x01\n" +
+	"\x14StreamAddressChanges\x121.samvirke.identity.v1.StreamAddressChangesRequest\x1a2.samvirke.identity.v1.StreamAddressChangesResponse\"\x0e\x8a\xe2\x18\n" +
+	"\n" +
+	"\x01\x02\x12\x01\x02\x18\x06 \x010\x01B\xd6\x01\n" +
 	"\x18com.samvirke.identity.v1B\rIdentityProtoP\x01Z9samvirke.dev/proto/gen/go/samvirke/identity/v1;identityv1\xa2\x02\x03SIX\xaa\x02\x14Samvirke.Identity.V1\xca\x02\x14Samvirke\\Identity\\V1\xe2\x02 Samvirke\\Identity\\V1\\GPBMetadata\xea\x02\x16Samvirke::Identity::V1b\x06proto3"
 
 var (
@@ -1065,71 +1859,108 @@ func file_samvirke_identity_v1_identity_proto_rawDescGZIP() []byte {
 	return file_samvirke_identity_v1_identity_proto_rawDescData
 }
 
-var file_samvirke_identity_v1_identity_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_samvirke_identity_v1_identity_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_samvirke_identity_v1_identity_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_samvirke_identity_v1_identity_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_samvirke_identity_v1_identity_proto_goTypes = []any{
-	(ProtectionLevel)(0),                // 0: samvirke.identity.v1.ProtectionLevel
-	(Verdict)(0),                        // 1: samvirke.identity.v1.Verdict
-	(*ResolveSubjectRequest)(nil),       // 2: samvirke.identity.v1.ResolveSubjectRequest
-	(*ResolveSubjectResponse)(nil),      // 3: samvirke.identity.v1.ResolveSubjectResponse
-	(*VerifyIdentityRequest)(nil),       // 4: samvirke.identity.v1.VerifyIdentityRequest
-	(*VerifyIdentityResponse)(nil),      // 5: samvirke.identity.v1.VerifyIdentityResponse
-	(*GetPostalAddressRequest)(nil),     // 6: samvirke.identity.v1.GetPostalAddressRequest
-	(*GetPostalAddressResponse)(nil),    // 7: samvirke.identity.v1.GetPostalAddressResponse
-	(*PostalAddress)(nil),               // 8: samvirke.identity.v1.PostalAddress
-	(*GetProtectionStatusRequest)(nil),  // 9: samvirke.identity.v1.GetProtectionStatusRequest
-	(*GetProtectionStatusResponse)(nil), // 10: samvirke.identity.v1.GetProtectionStatusResponse
-	(*BatchVerifyRequest)(nil),          // 11: samvirke.identity.v1.BatchVerifyRequest
-	(*BatchItem)(nil),                   // 12: samvirke.identity.v1.BatchItem
-	(*BatchVerifyResponse)(nil),         // 13: samvirke.identity.v1.BatchVerifyResponse
-	(*BatchResult)(nil),                 // 14: samvirke.identity.v1.BatchResult
-	(*v1.RequestContext)(nil),           // 15: samvirke.common.v1.RequestContext
-	(*v1.NationalId)(nil),               // 16: samvirke.common.v1.NationalId
-	(*v1.Date)(nil),                     // 17: samvirke.common.v1.Date
-	(*fieldmaskpb.FieldMask)(nil),       // 18: google.protobuf.FieldMask
-	(v11.Source)(0),                     // 19: samvirke.vocabulary.v1.Source
-	(*timestamppb.Timestamp)(nil),       // 20: google.protobuf.Timestamp
-	(v1.Reason)(0),                      // 21: samvirke.common.v1.Reason
+	(ProtectionLevel)(0),                     // 0: samvirke.identity.v1.ProtectionLevel
+	(Verdict)(0),                             // 1: samvirke.identity.v1.Verdict
+	(AddressChangeKind)(0),                   // 2: samvirke.identity.v1.AddressChangeKind
+	(*ResolveSubjectRequest)(nil),            // 3: samvirke.identity.v1.ResolveSubjectRequest
+	(*ResolveSubjectResponse)(nil),           // 4: samvirke.identity.v1.ResolveSubjectResponse
+	(*VerifyIdentityRequest)(nil),            // 5: samvirke.identity.v1.VerifyIdentityRequest
+	(*VerifyIdentityResponse)(nil),           // 6: samvirke.identity.v1.VerifyIdentityResponse
+	(*GetPostalAddressRequest)(nil),          // 7: samvirke.identity.v1.GetPostalAddressRequest
+	(*GetPostalAddressResponse)(nil),         // 8: samvirke.identity.v1.GetPostalAddressResponse
+	(*PostalAddress)(nil),                    // 9: samvirke.identity.v1.PostalAddress
+	(*GetProtectionStatusRequest)(nil),       // 10: samvirke.identity.v1.GetProtectionStatusRequest
+	(*GetProtectionStatusResponse)(nil),      // 11: samvirke.identity.v1.GetProtectionStatusResponse
+	(*BatchVerifyRequest)(nil),               // 12: samvirke.identity.v1.BatchVerifyRequest
+	(*BatchItem)(nil),                        // 13: samvirke.identity.v1.BatchItem
+	(*BatchVerifyResponse)(nil),              // 14: samvirke.identity.v1.BatchVerifyResponse
+	(*BatchResult)(nil),                      // 15: samvirke.identity.v1.BatchResult
+	(*SearchMembersRequest)(nil),             // 16: samvirke.identity.v1.SearchMembersRequest
+	(*SearchMembersResponse)(nil),            // 17: samvirke.identity.v1.SearchMembersResponse
+	(*OpenAddressSubscriptionRequest)(nil),   // 18: samvirke.identity.v1.OpenAddressSubscriptionRequest
+	(*OpenAddressSubscriptionResponse)(nil),  // 19: samvirke.identity.v1.OpenAddressSubscriptionResponse
+	(*CloseAddressSubscriptionRequest)(nil),  // 20: samvirke.identity.v1.CloseAddressSubscriptionRequest
+	(*CloseAddressSubscriptionResponse)(nil), // 21: samvirke.identity.v1.CloseAddressSubscriptionResponse
+	(*StreamAddressChangesRequest)(nil),      // 22: samvirke.identity.v1.StreamAddressChangesRequest
+	(*StreamAddressChangesResponse)(nil),     // 23: samvirke.identity.v1.StreamAddressChangesResponse
+	(*AddressChange)(nil),                    // 24: samvirke.identity.v1.AddressChange
+	(*v1.RequestContext)(nil),                // 25: samvirke.common.v1.RequestContext
+	(*v1.NationalId)(nil),                    // 26: samvirke.common.v1.NationalId
+	(*v1.Date)(nil),                          // 27: samvirke.common.v1.Date
+	(v11.Source)(0),                          // 28: samvirke.vocabulary.v1.Source
+	(*timestamppb.Timestamp)(nil),            // 29: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil),            // 30: google.protobuf.FieldMask
+	(v1.Reason)(0),                           // 31: samvirke.common.v1.Reason
 }
 var file_samvirke_identity_v1_identity_proto_depIdxs = []int32{
-	15, // 0: samvirke.identity.v1.ResolveSubjectRequest.context:type_name -> samvirke.common.v1.RequestContext
-	16, // 1: samvirke.identity.v1.ResolveSubjectRequest.national_id:type_name -> samvirke.common.v1.NationalId
-	15, // 2: samvirke.identity.v1.VerifyIdentityRequest.context:type_name -> samvirke.common.v1.RequestContext
-	16, // 3: samvirke.identity.v1.VerifyIdentityRequest.national_id:type_name -> samvirke.common.v1.NationalId
-	17, // 4: samvirke.identity.v1.VerifyIdentityRequest.birth_date:type_name -> samvirke.common.v1.Date
+	25, // 0: samvirke.identity.v1.ResolveSubjectRequest.context:type_name -> samvirke.common.v1.RequestContext
+	26, // 1: samvirke.identity.v1.ResolveSubjectRequest.national_id:type_name -> samvirke.common.v1.NationalId
+	25, // 2: samvirke.identity.v1.VerifyIdentityRequest.context:type_name -> samvirke.common.v1.RequestContext
+	26, // 3: samvirke.identity.v1.VerifyIdentityRequest.national_id:type_name -> samvirke.common.v1.NationalId
+	27, // 4: samvirke.identity.v1.VerifyIdentityRequest.birth_date:type_name -> samvirke.common.v1.Date
 	1,  // 5: samvirke.identity.v1.VerifyIdentityResponse.verdict:type_name -> samvirke.identity.v1.Verdict
-	15, // 6: samvirke.identity.v1.GetPostalAddressRequest.context:type_name -> samvirke.common.v1.RequestContext
-	18, // 7: samvirke.identity.v1.GetPostalAddressRequest.read_mask:type_name -> google.protobuf.FieldMask
-	8,  // 8: samvirke.identity.v1.GetPostalAddressResponse.address:type_name -> samvirke.identity.v1.PostalAddress
-	17, // 9: samvirke.identity.v1.GetPostalAddressResponse.valid_from:type_name -> samvirke.common.v1.Date
-	19, // 10: samvirke.identity.v1.GetPostalAddressResponse.source:type_name -> samvirke.vocabulary.v1.Source
-	20, // 11: samvirke.identity.v1.GetPostalAddressResponse.register_time:type_name -> google.protobuf.Timestamp
-	0,  // 12: samvirke.identity.v1.GetPostalAddressResponse.protection:type_name -> samvirke.identity.v1.ProtectionLevel
-	15, // 13: samvirke.identity.v1.GetProtectionStatusRequest.context:type_name -> samvirke.common.v1.RequestContext
-	0,  // 14: samvirke.identity.v1.GetProtectionStatusResponse.level:type_name -> samvirke.identity.v1.ProtectionLevel
-	20, // 15: samvirke.identity.v1.GetProtectionStatusResponse.register_time:type_name -> google.protobuf.Timestamp
-	15, // 16: samvirke.identity.v1.BatchVerifyRequest.context:type_name -> samvirke.common.v1.RequestContext
-	12, // 17: samvirke.identity.v1.BatchVerifyRequest.items:type_name -> samvirke.identity.v1.BatchItem
-	16, // 18: samvirke.identity.v1.BatchItem.national_id:type_name -> samvirke.common.v1.NationalId
-	17, // 19: samvirke.identity.v1.BatchItem.birth_date:type_name -> samvirke.common.v1.Date
-	14, // 20: samvirke.identity.v1.BatchVerifyResponse.results:type_name -> samvirke.identity.v1.BatchResult
-	1,  // 21: samvirke.identity.v1.BatchResult.verdict:type_name -> samvirke.identity.v1.Verdict
-	21, // 22: samvirke.identity.v1.BatchResult.reason:type_name -> samvirke.common.v1.Reason
-	2,  // 23: samvirke.identity.v1.IdentityService.ResolveSubject:input_type -> samvirke.identity.v1.ResolveSubjectRequest
-	4,  // 24: samvirke.identity.v1.IdentityService.VerifyIdentity:input_type -> samvirke.identity.v1.VerifyIdentityRequest
-	6,  // 25: samvirke.identity.v1.IdentityService.GetPostalAddress:input_type -> samvirke.identity.v1.GetPostalAddressRequest
-	9,  // 26: samvirke.identity.v1.IdentityService.GetProtectionStatus:input_type -> samvirke.identity.v1.GetProtectionStatusRequest
-	11, // 27: samvirke.identity.v1.IdentityService.BatchVerify:input_type -> samvirke.identity.v1.BatchVerifyRequest
-	3,  // 28: samvirke.identity.v1.IdentityService.ResolveSubject:output_type -> samvirke.identity.v1.ResolveSubjectResponse
-	5,  // 29: samvirke.identity.v1.IdentityService.VerifyIdentity:output_type -> samvirke.identity.v1.VerifyIdentityResponse
-	7,  // 30: samvirke.identity.v1.IdentityService.GetPostalAddress:output_type -> samvirke.identity.v1.GetPostalAddressResponse
-	10, // 31: samvirke.identity.v1.IdentityService.GetProtectionStatus:output_type -> samvirke.identity.v1.GetProtectionStatusResponse
-	13, // 32: samvirke.identity.v1.IdentityService.BatchVerify:output_type -> samvirke.identity.v1.BatchVerifyResponse
-	28, // [28:33] is the sub-list for method output_type
-	23, // [23:28] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	28, // 6: samvirke.identity.v1.VerifyIdentityResponse.source:type_name -> samvirke.vocabulary.v1.Source
+	29, // 7: samvirke.identity.v1.VerifyIdentityResponse.register_time:type_name -> google.protobuf.Timestamp
+	25, // 8: samvirke.identity.v1.GetPostalAddressRequest.context:type_name -> samvirke.common.v1.RequestContext
+	30, // 9: samvirke.identity.v1.GetPostalAddressRequest.read_mask:type_name -> google.protobuf.FieldMask
+	9,  // 10: samvirke.identity.v1.GetPostalAddressResponse.address:type_name -> samvirke.identity.v1.PostalAddress
+	27, // 11: samvirke.identity.v1.GetPostalAddressResponse.valid_from:type_name -> samvirke.common.v1.Date
+	28, // 12: samvirke.identity.v1.GetPostalAddressResponse.source:type_name -> samvirke.vocabulary.v1.Source
+	29, // 13: samvirke.identity.v1.GetPostalAddressResponse.register_time:type_name -> google.protobuf.Timestamp
+	0,  // 14: samvirke.identity.v1.GetPostalAddressResponse.protection:type_name -> samvirke.identity.v1.ProtectionLevel
+	25, // 15: samvirke.identity.v1.GetProtectionStatusRequest.context:type_name -> samvirke.common.v1.RequestContext
+	0,  // 16: samvirke.identity.v1.GetProtectionStatusResponse.level:type_name -> samvirke.identity.v1.ProtectionLevel
+	29, // 17: samvirke.identity.v1.GetProtectionStatusResponse.register_time:type_name -> google.protobuf.Timestamp
+	28, // 18: samvirke.identity.v1.GetProtectionStatusResponse.source:type_name -> samvirke.vocabulary.v1.Source
+	25, // 19: samvirke.identity.v1.BatchVerifyRequest.context:type_name -> samvirke.common.v1.RequestContext
+	13, // 20: samvirke.identity.v1.BatchVerifyRequest.items:type_name -> samvirke.identity.v1.BatchItem
+	26, // 21: samvirke.identity.v1.BatchItem.national_id:type_name -> samvirke.common.v1.NationalId
+	27, // 22: samvirke.identity.v1.BatchItem.birth_date:type_name -> samvirke.common.v1.Date
+	15, // 23: samvirke.identity.v1.BatchVerifyResponse.results:type_name -> samvirke.identity.v1.BatchResult
+	1,  // 24: samvirke.identity.v1.BatchResult.verdict:type_name -> samvirke.identity.v1.Verdict
+	31, // 25: samvirke.identity.v1.BatchResult.reason:type_name -> samvirke.common.v1.Reason
+	25, // 26: samvirke.identity.v1.SearchMembersRequest.context:type_name -> samvirke.common.v1.RequestContext
+	27, // 27: samvirke.identity.v1.SearchMembersRequest.birth_date:type_name -> samvirke.common.v1.Date
+	25, // 28: samvirke.identity.v1.OpenAddressSubscriptionRequest.context:type_name -> samvirke.common.v1.RequestContext
+	27, // 29: samvirke.identity.v1.OpenAddressSubscriptionRequest.effective_from:type_name -> samvirke.common.v1.Date
+	27, // 30: samvirke.identity.v1.OpenAddressSubscriptionResponse.opened_on:type_name -> samvirke.common.v1.Date
+	25, // 31: samvirke.identity.v1.CloseAddressSubscriptionRequest.context:type_name -> samvirke.common.v1.RequestContext
+	27, // 32: samvirke.identity.v1.CloseAddressSubscriptionRequest.last_day:type_name -> samvirke.common.v1.Date
+	27, // 33: samvirke.identity.v1.CloseAddressSubscriptionResponse.last_day:type_name -> samvirke.common.v1.Date
+	25, // 34: samvirke.identity.v1.StreamAddressChangesRequest.context:type_name -> samvirke.common.v1.RequestContext
+	24, // 35: samvirke.identity.v1.StreamAddressChangesResponse.changes:type_name -> samvirke.identity.v1.AddressChange
+	2,  // 36: samvirke.identity.v1.AddressChange.kind:type_name -> samvirke.identity.v1.AddressChangeKind
+	9,  // 37: samvirke.identity.v1.AddressChange.address:type_name -> samvirke.identity.v1.PostalAddress
+	27, // 38: samvirke.identity.v1.AddressChange.valid_from:type_name -> samvirke.common.v1.Date
+	0,  // 39: samvirke.identity.v1.AddressChange.protection:type_name -> samvirke.identity.v1.ProtectionLevel
+	28, // 40: samvirke.identity.v1.AddressChange.source:type_name -> samvirke.vocabulary.v1.Source
+	29, // 41: samvirke.identity.v1.AddressChange.register_time:type_name -> google.protobuf.Timestamp
+	3,  // 42: samvirke.identity.v1.IdentityService.ResolveSubject:input_type -> samvirke.identity.v1.ResolveSubjectRequest
+	5,  // 43: samvirke.identity.v1.IdentityService.VerifyIdentity:input_type -> samvirke.identity.v1.VerifyIdentityRequest
+	7,  // 44: samvirke.identity.v1.IdentityService.GetPostalAddress:input_type -> samvirke.identity.v1.GetPostalAddressRequest
+	10, // 45: samvirke.identity.v1.IdentityService.GetProtectionStatus:input_type -> samvirke.identity.v1.GetProtectionStatusRequest
+	12, // 46: samvirke.identity.v1.IdentityService.BatchVerify:input_type -> samvirke.identity.v1.BatchVerifyRequest
+	16, // 47: samvirke.identity.v1.IdentityService.SearchMembers:input_type -> samvirke.identity.v1.SearchMembersRequest
+	18, // 48: samvirke.identity.v1.IdentityService.OpenAddressSubscription:input_type -> samvirke.identity.v1.OpenAddressSubscriptionRequest
+	20, // 49: samvirke.identity.v1.IdentityService.CloseAddressSubscription:input_type -> samvirke.identity.v1.CloseAddressSubscriptionRequest
+	22, // 50: samvirke.identity.v1.IdentityService.StreamAddressChanges:input_type -> samvirke.identity.v1.StreamAddressChangesRequest
+	4,  // 51: samvirke.identity.v1.IdentityService.ResolveSubject:output_type -> samvirke.identity.v1.ResolveSubjectResponse
+	6,  // 52: samvirke.identity.v1.IdentityService.VerifyIdentity:output_type -> samvirke.identity.v1.VerifyIdentityResponse
+	8,  // 53: samvirke.identity.v1.IdentityService.GetPostalAddress:output_type -> samvirke.identity.v1.GetPostalAddressResponse
+	11, // 54: samvirke.identity.v1.IdentityService.GetProtectionStatus:output_type -> samvirke.identity.v1.GetProtectionStatusResponse
+	14, // 55: samvirke.identity.v1.IdentityService.BatchVerify:output_type -> samvirke.identity.v1.BatchVerifyResponse
+	17, // 56: samvirke.identity.v1.IdentityService.SearchMembers:output_type -> samvirke.identity.v1.SearchMembersResponse
+	19, // 57: samvirke.identity.v1.IdentityService.OpenAddressSubscription:output_type -> samvirke.identity.v1.OpenAddressSubscriptionResponse
+	21, // 58: samvirke.identity.v1.IdentityService.CloseAddressSubscription:output_type -> samvirke.identity.v1.CloseAddressSubscriptionResponse
+	23, // 59: samvirke.identity.v1.IdentityService.StreamAddressChanges:output_type -> samvirke.identity.v1.StreamAddressChangesResponse
+	51, // [51:60] is the sub-list for method output_type
+	42, // [42:51] is the sub-list for method input_type
+	42, // [42:42] is the sub-list for extension type_name
+	42, // [42:42] is the sub-list for extension extendee
+	0,  // [0:42] is the sub-list for field type_name
 }
 
 func init() { file_samvirke_identity_v1_identity_proto_init() }
@@ -1142,8 +1973,8 @@ func file_samvirke_identity_v1_identity_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_samvirke_identity_v1_identity_proto_rawDesc), len(file_samvirke_identity_v1_identity_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   13,
+			NumEnums:      3,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -21,11 +21,15 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	IdentityService_ResolveSubject_FullMethodName      = "/samvirke.identity.v1.IdentityService/ResolveSubject"
-	IdentityService_VerifyIdentity_FullMethodName      = "/samvirke.identity.v1.IdentityService/VerifyIdentity"
-	IdentityService_GetPostalAddress_FullMethodName    = "/samvirke.identity.v1.IdentityService/GetPostalAddress"
-	IdentityService_GetProtectionStatus_FullMethodName = "/samvirke.identity.v1.IdentityService/GetProtectionStatus"
-	IdentityService_BatchVerify_FullMethodName         = "/samvirke.identity.v1.IdentityService/BatchVerify"
+	IdentityService_ResolveSubject_FullMethodName           = "/samvirke.identity.v1.IdentityService/ResolveSubject"
+	IdentityService_VerifyIdentity_FullMethodName           = "/samvirke.identity.v1.IdentityService/VerifyIdentity"
+	IdentityService_GetPostalAddress_FullMethodName         = "/samvirke.identity.v1.IdentityService/GetPostalAddress"
+	IdentityService_GetProtectionStatus_FullMethodName      = "/samvirke.identity.v1.IdentityService/GetProtectionStatus"
+	IdentityService_BatchVerify_FullMethodName              = "/samvirke.identity.v1.IdentityService/BatchVerify"
+	IdentityService_SearchMembers_FullMethodName            = "/samvirke.identity.v1.IdentityService/SearchMembers"
+	IdentityService_OpenAddressSubscription_FullMethodName  = "/samvirke.identity.v1.IdentityService/OpenAddressSubscription"
+	IdentityService_CloseAddressSubscription_FullMethodName = "/samvirke.identity.v1.IdentityService/CloseAddressSubscription"
+	IdentityService_StreamAddressChanges_FullMethodName     = "/samvirke.identity.v1.IdentityService/StreamAddressChanges"
 )
 
 // IdentityServiceClient is the client API for IdentityService service.
@@ -47,6 +51,19 @@ type IdentityServiceClient interface {
 	// BatchVerify verifies many identities of one case over one stream. Each request message is answered by one response
 	// message with its items in the same order; each item leaves its own audit record.
 	BatchVerify(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[BatchVerifyRequest, BatchVerifyResponse], error)
+	// SearchMembers finds members of the caller's own base by name, birth date or phone number, and returns handles only
+	// (MIN-12). Protected persons are never among them (domain rule B.10, 3).
+	SearchMembers(ctx context.Context, in *SearchMembersRequest, opts ...grpc.CallOption) (*SearchMembersResponse, error)
+	// OpenAddressSubscription follows a member's address from the day on which the membership takes effect, and not before
+	// (SEK-26): FAILED_PRECONDITION on an earlier day. Opening it again changes nothing.
+	OpenAddressSubscription(ctx context.Context, in *OpenAddressSubscriptionRequest, opts ...grpc.CallOption) (*OpenAddressSubscriptionResponse, error)
+	// CloseAddressSubscription ends it with the membership (SEK-26): changes up to the last day are told, none after. Closing
+	// it again changes nothing; NOT_FOUND when it was never open.
+	CloseAddressSubscription(ctx context.Context, in *CloseAddressSubscriptionRequest, opts ...grpc.CallOption) (*CloseAddressSubscriptionResponse, error)
+	// StreamAddressChanges tells what changed about the fund's subscribed members, as it happens, until the caller ends it.
+	// Each change comes at least once and in order for each person; the address is the one in force when it is told. A
+	// stream that broke off goes on from the resume token of the last message that was worked through.
+	StreamAddressChanges(ctx context.Context, in *StreamAddressChangesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamAddressChangesResponse], error)
 }
 
 type identityServiceClient struct {
@@ -110,6 +127,55 @@ func (c *identityServiceClient) BatchVerify(ctx context.Context, opts ...grpc.Ca
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type IdentityService_BatchVerifyClient = grpc.BidiStreamingClient[BatchVerifyRequest, BatchVerifyResponse]
 
+func (c *identityServiceClient) SearchMembers(ctx context.Context, in *SearchMembersRequest, opts ...grpc.CallOption) (*SearchMembersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SearchMembersResponse)
+	err := c.cc.Invoke(ctx, IdentityService_SearchMembers_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *identityServiceClient) OpenAddressSubscription(ctx context.Context, in *OpenAddressSubscriptionRequest, opts ...grpc.CallOption) (*OpenAddressSubscriptionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(OpenAddressSubscriptionResponse)
+	err := c.cc.Invoke(ctx, IdentityService_OpenAddressSubscription_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *identityServiceClient) CloseAddressSubscription(ctx context.Context, in *CloseAddressSubscriptionRequest, opts ...grpc.CallOption) (*CloseAddressSubscriptionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CloseAddressSubscriptionResponse)
+	err := c.cc.Invoke(ctx, IdentityService_CloseAddressSubscription_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *identityServiceClient) StreamAddressChanges(ctx context.Context, in *StreamAddressChangesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamAddressChangesResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &IdentityService_ServiceDesc.Streams[1], IdentityService_StreamAddressChanges_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[StreamAddressChangesRequest, StreamAddressChangesResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type IdentityService_StreamAddressChangesClient = grpc.ServerStreamingClient[StreamAddressChangesResponse]
+
 // IdentityServiceServer is the server API for IdentityService service.
 // All implementations must embed UnimplementedIdentityServiceServer
 // for forward compatibility.
@@ -129,6 +195,19 @@ type IdentityServiceServer interface {
 	// BatchVerify verifies many identities of one case over one stream. Each request message is answered by one response
 	// message with its items in the same order; each item leaves its own audit record.
 	BatchVerify(grpc.BidiStreamingServer[BatchVerifyRequest, BatchVerifyResponse]) error
+	// SearchMembers finds members of the caller's own base by name, birth date or phone number, and returns handles only
+	// (MIN-12). Protected persons are never among them (domain rule B.10, 3).
+	SearchMembers(context.Context, *SearchMembersRequest) (*SearchMembersResponse, error)
+	// OpenAddressSubscription follows a member's address from the day on which the membership takes effect, and not before
+	// (SEK-26): FAILED_PRECONDITION on an earlier day. Opening it again changes nothing.
+	OpenAddressSubscription(context.Context, *OpenAddressSubscriptionRequest) (*OpenAddressSubscriptionResponse, error)
+	// CloseAddressSubscription ends it with the membership (SEK-26): changes up to the last day are told, none after. Closing
+	// it again changes nothing; NOT_FOUND when it was never open.
+	CloseAddressSubscription(context.Context, *CloseAddressSubscriptionRequest) (*CloseAddressSubscriptionResponse, error)
+	// StreamAddressChanges tells what changed about the fund's subscribed members, as it happens, until the caller ends it.
+	// Each change comes at least once and in order for each person; the address is the one in force when it is told. A
+	// stream that broke off goes on from the resume token of the last message that was worked through.
+	StreamAddressChanges(*StreamAddressChangesRequest, grpc.ServerStreamingServer[StreamAddressChangesResponse]) error
 	mustEmbedUnimplementedIdentityServiceServer()
 }
 
@@ -153,6 +232,18 @@ func (UnimplementedIdentityServiceServer) GetProtectionStatus(context.Context, *
 }
 func (UnimplementedIdentityServiceServer) BatchVerify(grpc.BidiStreamingServer[BatchVerifyRequest, BatchVerifyResponse]) error {
 	return status.Error(codes.Unimplemented, "method BatchVerify not implemented")
+}
+func (UnimplementedIdentityServiceServer) SearchMembers(context.Context, *SearchMembersRequest) (*SearchMembersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SearchMembers not implemented")
+}
+func (UnimplementedIdentityServiceServer) OpenAddressSubscription(context.Context, *OpenAddressSubscriptionRequest) (*OpenAddressSubscriptionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method OpenAddressSubscription not implemented")
+}
+func (UnimplementedIdentityServiceServer) CloseAddressSubscription(context.Context, *CloseAddressSubscriptionRequest) (*CloseAddressSubscriptionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CloseAddressSubscription not implemented")
+}
+func (UnimplementedIdentityServiceServer) StreamAddressChanges(*StreamAddressChangesRequest, grpc.ServerStreamingServer[StreamAddressChangesResponse]) error {
+	return status.Error(codes.Unimplemented, "method StreamAddressChanges not implemented")
 }
 func (UnimplementedIdentityServiceServer) mustEmbedUnimplementedIdentityServiceServer() {}
 func (UnimplementedIdentityServiceServer) testEmbeddedByValue()                         {}
@@ -254,6 +345,71 @@ func _IdentityService_BatchVerify_Handler(srv interface{}, stream grpc.ServerStr
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type IdentityService_BatchVerifyServer = grpc.BidiStreamingServer[BatchVerifyRequest, BatchVerifyResponse]
 
+func _IdentityService_SearchMembers_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SearchMembersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IdentityServiceServer).SearchMembers(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IdentityService_SearchMembers_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IdentityServiceServer).SearchMembers(ctx, req.(*SearchMembersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _IdentityService_OpenAddressSubscription_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(OpenAddressSubscriptionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IdentityServiceServer).OpenAddressSubscription(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IdentityService_OpenAddressSubscription_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IdentityServiceServer).OpenAddressSubscription(ctx, req.(*OpenAddressSubscriptionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _IdentityService_CloseAddressSubscription_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CloseAddressSubscriptionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IdentityServiceServer).CloseAddressSubscription(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IdentityService_CloseAddressSubscription_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IdentityServiceServer).CloseAddressSubscription(ctx, req.(*CloseAddressSubscriptionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _IdentityService_StreamAddressChanges_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(StreamAddressChangesRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(IdentityServiceServer).StreamAddressChanges(m, &grpc.GenericServerStream[StreamAddressChangesRequest, StreamAddressChangesResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type IdentityService_StreamAddressChangesServer = grpc.ServerStreamingServer[StreamAddressChangesResponse]
+
 // IdentityService_ServiceDesc is the grpc.ServiceDesc for IdentityService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -277,6 +433,18 @@ var IdentityService_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "GetProtectionStatus",
 			Handler:    _IdentityService_GetProtectionStatus_Handler,
 		},
+		{
+			MethodName: "SearchMembers",
+			Handler:    _IdentityService_SearchMembers_Handler,
+		},
+		{
+			MethodName: "OpenAddressSubscription",
+			Handler:    _IdentityService_OpenAddressSubscription_Handler,
+		},
+		{
+			MethodName: "CloseAddressSubscription",
+			Handler:    _IdentityService_CloseAddressSubscription_Handler,
+		},
 	},
 	Streams: []grpc.StreamDesc{
 		{
@@ -284,6 +452,11 @@ var IdentityService_ServiceDesc = grpc.ServiceDesc{
 			Handler:       _IdentityService_BatchVerify_Handler,
 			ServerStreams: true,
 			ClientStreams: true,
+		},
+		{
+			StreamName:    "StreamAddressChanges",
+			Handler:       _IdentityService_StreamAddressChanges_Handler,
+			ServerStreams: true,
 		},
 	},
 	Metadata: "samvirke/identity/v1/identity.proto",

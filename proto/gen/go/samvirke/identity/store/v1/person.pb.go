@@ -419,7 +419,11 @@ type Membership struct {
 	// First day.
 	From *v1.Date `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
 	// Last day; absent while it lasts.
-	Until         *v1.Date `protobuf:"bytes,3,opt,name=until,proto3" json:"until,omitempty"`
+	Until *v1.Date `protobuf:"bytes,3,opt,name=until,proto3" json:"until,omitempty"`
+	// The fund's own reference; empty for a membership that came with an import.
+	Reference string `protobuf:"bytes,4,opt,name=reference,proto3" json:"reference,omitempty"`
+	// Phone numbers that the fund gave, in E.164 form, for its own search.
+	PhoneNumbers  []string `protobuf:"bytes,5,rep,name=phone_numbers,json=phoneNumbers,proto3" json:"phone_numbers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -475,6 +479,20 @@ func (x *Membership) GetUntil() *v1.Date {
 	return nil
 }
 
+func (x *Membership) GetReference() string {
+	if x != nil {
+		return x.Reference
+	}
+	return ""
+}
+
+func (x *Membership) GetPhoneNumbers() []string {
+	if x != nil {
+		return x.PhoneNumbers
+	}
+	return nil
+}
+
 var File_samvirke_identity_store_v1_person_proto protoreflect.FileDescriptor
 
 const file_samvirke_identity_store_v1_person_proto_rawDesc = "" +
@@ -514,12 +532,14 @@ const file_samvirke_identity_store_v1_person_proto_rawDesc = "" +
 	"Protection\x12T\n" +
 	"\x04kind\x18\x01 \x01(\x0e2*.samvirke.identity.store.v1.ProtectionKindB\x14\x8a\xe2\x18\x10\b\a\x12\fdpv:RestrictR\x04kind\x12D\n" +
 	"\x05since\x18\x02 \x01(\v2\x18.samvirke.common.v1.DateB\x14\x8a\xe2\x18\x10\b\a\x12\fdpv:RestrictR\x05since\x12D\n" +
-	"\x05ended\x18\x03 \x01(\v2\x18.samvirke.common.v1.DateB\x14\x8a\xe2\x18\x10\b\a\x12\fdpv:RestrictR\x05ended\"\xd1\x01\n" +
+	"\x05ended\x18\x03 \x01(\v2\x18.samvirke.common.v1.DateB\x14\x8a\xe2\x18\x10\b\a\x12\fdpv:RestrictR\x05ended\"\xca\x02\n" +
 	"\n" +
 	"Membership\x129\n" +
 	"\rcontroller_id\x18\x01 \x01(\tB\x14\x8a\xe2\x18\x10\b\x05\x12\fx:MembershipR\fcontrollerId\x12B\n" +
 	"\x04from\x18\x02 \x01(\v2\x18.samvirke.common.v1.DateB\x14\x8a\xe2\x18\x10\b\x05\x12\fx:MembershipR\x04from\x12D\n" +
-	"\x05until\x18\x03 \x01(\v2\x18.samvirke.common.v1.DateB\x14\x8a\xe2\x18\x10\b\x05\x12\fx:MembershipR\x05until*\xe8\x01\n" +
+	"\x05until\x18\x03 \x01(\v2\x18.samvirke.common.v1.DateB\x14\x8a\xe2\x18\x10\b\x05\x12\fx:MembershipR\x05until\x126\n" +
+	"\treference\x18\x04 \x01(\tB\x18\x8a\xe2\x18\x14\b\x03\x12\x10dpv:PseudonymiseR\treference\x12?\n" +
+	"\rphone_numbers\x18\x05 \x03(\tB\x1a\x8a\xe2\x18\x16\b\x05\x12\x12pd:TelephoneNumberR\fphoneNumbers*\xe8\x01\n" +
 	"\x0eProtectionKind\x12\x1f\n" +
 	"\x1bPROTECTION_KIND_UNSPECIFIED\x10\x00\x12#\n" +
 	"\x1fPROTECTION_KIND_SE_SECRECY_MARK\x10\x01\x12-\n" +
