@@ -50,14 +50,18 @@ func Feed[Req, Resp any, PReq interface {
 func (a *around) await(ctx context.Context, wait func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	done := make(chan error, 1)
-	go func() { done <- wait(ctx) }()
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		err = wait(ctx)
+	}()
 	select {
-	case err := <-done:
+	case <-done:
 		return err
 	case <-a.server.stopping:
 		cancel()
-		<-done
+		<-done // how a wait ends that was called off says nothing
 		return errs.New(commonv1.Reason_REASON_NOT_SERVING)
 	}
 }

@@ -87,27 +87,55 @@ func (g *polling) note(done Polled, err error) {
 
 // one fetches one person. After the first fault of ours the rest of the go is left for the next.
 func (g *polling) one(ctx context.Context, d Due) (Polled, error) {
-	g.mu.Lock()
-	broken := g.err != nil
-	g.mu.Unlock()
-	if broken || ctx.Err() != nil {
+	if g.broken() || ended(ctx) {
 		return Polled{}, nil
 	}
 	s := g.service
-	person, err := g.register.Lookup(ctx, Inquiry{Number: d.Person.Number, Controller: follower(d.Person), EndUser: g.how.EndUser})
+	ask := Inquiry{Number: d.Person.Number, Controller: follower(d.Person), EndUser: g.how.EndUser}
+	if !d.Person.followed(s.today()) {
+		return Polled{}, g.leave(ctx, d, ask)
+	}
+	person, err := g.register.Lookup(ctx, ask)
+	if enroller, ok := g.register.(Enroller); ok && err == nil {
+		err = enroller.Enrol(ctx, ask)
+	}
 	switch {
-	case ctx.Err() != nil:
-		return Polled{}, nil
+	case ended(ctx):
+		return Polled{}, nil // Poll says so; the person stays due
 	case err != nil:
-		again := min(g.how.Every, g.how.Retry<<min(d.Failures, 16))
-		unavailable := errors.Is(err, ErrRegisterUnavailable)
-		return Polled{Failed: 1, Unavailable: unavailable}, s.feed.Polled(ctx, d.Ref, s.clock.Now().Add(spread(again, d.Ref)), d.Failures+1)
+		return Polled{Failed: 1, Unavailable: errors.Is(err, ErrRegisterUnavailable)}, g.later(ctx, d)
 	}
 	applied, err := s.Apply(ctx, []*Person{person})
 	if err != nil {
 		return Polled{}, err
 	}
 	return Polled{Applied: applied}, s.feed.Polled(ctx, d.Ref, s.clock.Now().Add(spread(g.how.Every, d.Ref)), 0)
+}
+
+// broken reports whether a fault of ours ended the go.
+func (g *polling) broken() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.err != nil
+}
+
+// ended reports whether somebody called the go off.
+func ended(ctx context.Context) bool { return ctx.Err() != nil }
+
+// later puts off a person who could not be fetched.
+func (g *polling) later(ctx context.Context, d Due) error {
+	again := min(g.how.Every, g.how.Retry<<min(d.Failures, 16))
+	return g.service.feed.Polled(ctx, d.Ref, g.service.clock.Now().Add(spread(again, d.Ref)), d.Failures+1)
+}
+
+// leave takes a person whom nobody follows any more off the register's list, where it keeps one.
+func (g *polling) leave(ctx context.Context, d Due, ask Inquiry) error {
+	if enroller, ok := g.register.(Enroller); ok {
+		if err := enroller.Withdraw(ctx, ask); err != nil {
+			return g.later(ctx, d)
+		}
+	}
+	return g.service.feed.Unfollow(ctx, d.Ref)
 }
 
 // follower returns a fund on whose responsibility the person is fetched: the first that follows.
@@ -129,4 +157,29 @@ func spread(d time.Duration, ref int64) time.Duration {
 	_, _ = h.Write(strconv.AppendInt(nil, ref, 10)) // a hash never fails
 	const parts = 1000
 	return d - d/5*time.Duration(h.Sum32()%parts)/parts
+}
+
+// Recheck makes those of the persons who are followed due at once. Errors: ErrStoreUnavailable, ErrKeysUnavailable.
+func (s *Service) Recheck(ctx context.Context, numbers []nationalid.Number) error {
+	now := s.clock.Now()
+	for _, n := range numbers {
+		f, err := s.persons.ByNumber(ctx, n)
+		if err == nil && f.Known {
+			err = s.feed.Polled(ctx, f.Ref, now, 0)
+		}
+		if err != nil {
+			return fmt.Errorf("identity: recheck: %w", err)
+		}
+	}
+	return nil
+}
+
+// Overdue returns for how long the longest waiting followed person of a country has been due; zero if nobody is. Errors:
+// ErrStoreUnavailable.
+func (s *Service) Overdue(ctx context.Context, country nationalid.Country) (time.Duration, error) {
+	due, err := s.feed.Oldest(ctx, country)
+	if err != nil || due.IsZero() {
+		return 0, err
+	}
+	return max(0, s.clock.Now().Sub(due)), nil
 }

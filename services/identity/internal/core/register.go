@@ -35,3 +35,12 @@ type Register interface {
 	// an ended context.
 	Lookup(ctx context.Context, ask Inquiry) (*Person, error)
 }
+
+// Enroller is a register that keeps a list of the persons about whom it delivers changes. Both methods may be called again and again.
+// Errors: as of Lookup.
+type Enroller interface {
+	// Enrol puts the person on the list.
+	Enrol(ctx context.Context, ask Inquiry) error
+	// Withdraw takes the person off it. One who is not on it is no error.
+	Withdraw(ctx context.Context, ask Inquiry) error
+}

@@ -140,7 +140,7 @@ func (s *Service) end(ctx context.Context, m MembershipOf) error {
 		if s.registers[p.Number.Country()] != nil {
 			p.forget()
 		}
-		if err := s.feed.Unfollow(ctx, m.Ref); err != nil {
+		if err := s.feed.Polled(ctx, m.Ref, s.clock.Now(), 0); err != nil { // Poll takes leave of the register
 			return err
 		}
 	}

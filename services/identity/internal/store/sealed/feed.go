@@ -224,3 +224,24 @@ func txError(err error) error {
 }
 
 var _ core.Feed = (*Persons)(nil)
+
+// cprDeliveries is the name under which the last delivery of CPR is kept.
+const cprDeliveries = "CPR"
+
+// LastDelivery returns the day on which the last applied delivery of CPR was made; zero if none was. Errors: core.ErrStoreUnavailable.
+func (p *Persons) LastDelivery(ctx context.Context) (civil.Date, error) {
+	d, err := p.store.Delivered(ctx, cprDeliveries)
+	if errors.Is(err, store.ErrNotFound) {
+		return civil.Date{}, nil
+	}
+	if err != nil {
+		return civil.Date{}, storeError(err)
+	}
+	return civil.Parse(d.Produced)
+}
+
+// Delivered notes a delivery of CPR that was applied. Errors: core.ErrStoreUnavailable.
+func (p *Persons) Delivered(ctx context.Context, produced civil.Date, lines int) error {
+	d := store.Delivery{Register: cprDeliveries, Produced: produced.String(), Lines: int64(lines)}
+	return storeError(p.store.Deliver(ctx, d, p.clock.Now()))
+}

@@ -199,13 +199,14 @@ func (s *Store) Find(ctx context.Context, controller string, terms [][]store.Ind
 		}
 		return b.String()
 	}
-	query := `SELECT DISTINCT p.id, p.blind_index, p.sealed, ` + theHandle + ` FROM member_term t JOIN person p ON p.id = t.person_id
-		WHERE t.controller = $1 AND t.term IN (` + list(terms[0]) + `)`
+	var query strings.Builder
+	query.WriteString(`SELECT DISTINCT p.id, p.blind_index, p.sealed, ` + theHandle + ` FROM member_term t JOIN person p ON p.id = t.person_id
+		WHERE t.controller = $1 AND t.term IN (` + list(terms[0]) + `)`)
 	for _, more := range terms[1:] {
-		query += ` AND EXISTS (SELECT 1 FROM member_term u WHERE u.controller = $1 AND u.person_id = p.id AND u.term IN (` + list(more) + `))`
+		query.WriteString(` AND EXISTS (SELECT 1 FROM member_term u WHERE u.controller = $1 AND u.person_id = p.id AND u.term IN (` + list(more) + `))`)
 	}
 	args = append(args, limit)
-	query += ` ORDER BY p.id LIMIT ` + placeholder(len(args))
+	query.WriteString(` ORDER BY p.id LIMIT ` + placeholder(len(args)))
 	err = s.each(ctx, "find", func(rows *sqlkit.Rows) error {
 		var m store.Match
 		if err := scanRow(rows, &m.Row, &m.Handle); err != nil {
@@ -213,7 +214,7 @@ func (s *Store) Find(ctx context.Context, controller string, terms [][]store.Ind
 		}
 		out = append(out, m)
 		return nil
-	}, query, args...)
+	}, query.String(), args...)
 	return out, err
 }
 
