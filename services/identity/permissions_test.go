@@ -15,7 +15,7 @@ import (
 // Every RPC as every kind of caller. The golden file is the table that stands in the README: who may call what, and which reason
 // the others are given.
 //
-// covers: SEC-01 SEC-02 SEC-05
+// covers: SEC-01 SEC-02 SEC-05 SEK-03 AF-11
 func TestPermissions(t *testing.T) {
 	t.Parallel()
 	w := start(t)

@@ -175,7 +175,7 @@ type pairOfAnswers struct {
 // goes for a number that its register annulled, for a handle of another controller, and, for an insurer, for everybody. Not
 // parallel: it measures time.
 //
-// covers: SEC-02
+// covers: SEC-02 MIN-35 AF-03
 func TestLooksLikeUnknown(t *testing.T) {
 	w := start(t)
 	gone, protected, free := line(0), line(2, "DK_SPECIAL"), line(4)

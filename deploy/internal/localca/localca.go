@@ -11,6 +11,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -65,19 +66,27 @@ func (ca *CA) Issue(dir, name string, id workload.ID, life time.Duration) (Files
 	if err != nil {
 		return Files{}, fmt.Errorf("leaf identity: %w", err)
 	}
+	return ca.leaf(dir, name, &x509.Certificate{URIs: []*url.URL{uri}}, life)
+}
+
+// IssueLocal is Issue for somebody outside of the suite, who has no workload identity: the leaf names this machine's loopback
+// addresses.
+func (ca *CA) IssueLocal(dir, name string, life time.Duration) (Files, error) {
+	names := &x509.Certificate{DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}}
+	return ca.leaf(dir, name, names, life)
+}
+
+// leaf signs and writes a leaf with the names of the template.
+func (ca *CA) leaf(dir, name string, tmpl *x509.Certificate, life time.Duration) (Files, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return Files{}, fmt.Errorf("leaf key: %w", err)
 	}
-	leaf, err := ca.sign(&x509.Certificate{
-		Subject:               pkix.Name{CommonName: name},
-		NotBefore:             ca.clk.Now().Add(-backdate),
-		NotAfter:              ca.clk.Now().Add(life),
-		KeyUsage:              x509.KeyUsageDigitalSignature,
-		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
-		BasicConstraintsValid: true,
-		URIs:                  []*url.URL{uri},
-	}, &key.PublicKey)
+	tmpl.Subject = pkix.Name{CommonName: name}
+	tmpl.NotBefore, tmpl.NotAfter = ca.clk.Now().Add(-backdate), ca.clk.Now().Add(life)
+	tmpl.KeyUsage, tmpl.BasicConstraintsValid = x509.KeyUsageDigitalSignature, true
+	tmpl.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth}
+	leaf, err := ca.sign(tmpl, &key.PublicKey)
 	if err != nil {
 		return Files{}, err
 	}

@@ -86,3 +86,32 @@ func TestIssueFollowsTheClock(t *testing.T) {
 		t.Errorf("it ends at %s", got)
 	}
 }
+
+// A leaf for somebody outside of the suite serves on this machine, and names no workload.
+func TestLocalLeafVerifiesByAddress(t *testing.T) {
+	t.Parallel()
+	ca, err := localca.New(clock.System(), "registers", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := ca.IssueLocal(t.TempDir(), "register", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	src, err := mtls.Files(f.Cert, f.Key, f.CA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := src.Certificate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"localhost", "127.0.0.1", "::1"} {
+		if _, err := cert.Leaf.Verify(x509.VerifyOptions{Roots: src.Roots(), DNSName: name}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if id, err := workload.FromCertificate(cert.Leaf); err == nil {
+		t.Errorf("it names the workload %s", id)
+	}
+}

@@ -36,6 +36,7 @@ type Options struct {
 	Keysets    []keys.Spec
 	Log        io.Writer
 	Clock      clock.Clock
+	SpanNames  []string // of spans besides those of the service's own RPCs; constants only
 	// Controller, if set, is called for each controller that the agreements name, at start and after each change: the place
 	// to prepare its keys.
 	Controller func(ctx context.Context, id string) error
@@ -128,6 +129,7 @@ func (c *Chassis) openTelemetry(ctx context.Context) error {
 	t, err := telemetry.New(ctx, telemetry.Config{
 		Endpoint: c.cfg.Telemetry.Endpoint, CAFile: c.cfg.Telemetry.CAFile, SampleRatio: c.cfg.Telemetry.SampleRatio,
 		ServiceName: c.opts.Name, ServiceVersion: c.opts.Version, InstanceID: instance, LogLevel: level, LogWriter: c.opts.Log,
+		SpanNames: c.opts.SpanNames,
 	})
 	if err != nil {
 		return err

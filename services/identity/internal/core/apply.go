@@ -91,7 +91,8 @@ func (u *update) take(ctx context.Context, p *Person) error {
 			}
 		}
 	}
-	if old.Name != fresh.Name || old.birth() != fresh.birth() || len(kinds) > 0 {
+	findable := slices.ContainsFunc(kinds, func(k ChangeKind) bool { return k != ChangeAddress })
+	if findable || old.Name != fresh.Name || old.birth() != fresh.birth() { // an address is no term
 		u.terms = append(u.terms, retermed{f.Ref, &fresh})
 	}
 	return nil
