@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -39,6 +40,7 @@ type Recorder struct {
 	digests  *keys.PRF
 	batch    *sqlkit.Batcher[[]row]
 	open     atomic.Int64 // entries under way
+	buffers  sync.Pool    // of *[]byte: encodings that are wanted only until they are digested or sealed
 }
 
 // row is a sealed record as it is stored.
@@ -59,6 +61,7 @@ func NewRecorder(ctx context.Context, cfg Config) *Recorder {
 	r := &Recorder{
 		db: cfg.DB, clock: cfg.Clock, writer: cfg.Writer, seal: cfg.Seal, subjects: cfg.Subjects, digests: cfg.Digests,
 	}
+	r.buffers.New = func() any { return new([]byte) }
 	r.batch = sqlkit.NewBatcher(ctx, sqlkit.BatchConfig{
 		MaxBatch: 256, MaxQueue: 4096, Coming: func() int { return int(r.open.Load()) },
 	}, r.flush)
@@ -132,15 +135,12 @@ func (r *Recorder) sealed(e *Entry, about subject, number int, ended time.Time, 
 	if err != nil {
 		return row{}, err
 	}
-	plain, err := proto.Marshal(rec)
-	if err != nil {
-		return row{}, err
-	}
-	sealed, err := r.seal.Encrypt(plain, []byte(e.EventID))
-	if err != nil {
-		return row{}, err
-	}
-	return row{event: e.EventID, item: number, at: ended.UnixMicro(), sealed: sealed}, nil
+	var sealed []byte
+	err = r.encoded(rec, proto.MarshalOptions{}, func(plain []byte) error {
+		sealed, err = r.seal.Encrypt(plain, []byte(e.EventID))
+		return err
+	})
+	return row{event: e.EventID, item: number, at: ended.UnixMicro(), sealed: sealed}, err
 }
 
 // digest binds the record to the bodies without holding anything of them. The digest is over the deterministic encoding.
@@ -158,14 +158,26 @@ func (r *Recorder) digest(e *Entry) (digests, error) {
 	return d, err
 }
 
-func (r *Recorder) digestOf(m proto.Message) ([]byte, error) {
-	body, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
-	if err != nil {
-		return nil, err
+func (r *Recorder) digestOf(m proto.Message) (out []byte, err error) {
+	err = r.encoded(m, proto.MarshalOptions{Deterministic: true}, func(body []byte) error {
+		d, err := r.digests.Digest(body)
+		out = d.Bytes()
+		return err
+	})
+	return out, err
+}
+
+// encoded lends the encoding of a message to use, which must not keep it.
+func (r *Recorder) encoded(m proto.Message, how proto.MarshalOptions, use func([]byte) error) error {
+	buffer, ok := r.buffers.Get().(*[]byte)
+	if !ok { // the pool holds nothing else
+		buffer = new([]byte)
 	}
-	d, err := r.digests.Digest(body)
-	if err != nil {
-		return nil, err
+	defer r.buffers.Put(buffer)
+	var err error
+	if *buffer, err = how.MarshalAppend((*buffer)[:0], m); err != nil {
+		return err
 	}
-	return d.Bytes(), nil
+	defer clear(*buffer) // it may hold personal data
+	return use(*buffer)
 }

@@ -6,7 +6,8 @@
 // with what it has until Config.MaxAge has passed since the last successful unwrap; from then on every operation
 // fails closed with ErrExpired, and recovers unaided once Vault answers again.
 //
-// All cryptography is Tink's. Nothing here invents a construction: the package names keys, frames inputs and decides
+// All keys are Tink's, and so is all cryptography but one: HMAC-SHA-256 is computed with the standard library, to Tink's very result
+// (a test compares them). Nothing here invents a construction: the package names keys, frames inputs and decides
 // when a key may still be used.
 package keys
 

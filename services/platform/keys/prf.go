@@ -1,15 +1,20 @@
 package keys
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash"
 	"slices"
+	"sync"
 
+	"github.com/tink-crypto/tink-go/v2/insecuresecretdataaccess"
 	"github.com/tink-crypto/tink-go/v2/keyset"
-	"github.com/tink-crypto/tink-go/v2/prf"
+	"github.com/tink-crypto/tink-go/v2/prf/hmacprf"
 )
 
 // Every input is framed by what it is for, so that a digest can never be read as somebody's pseudonym.
@@ -18,13 +23,33 @@ const (
 	frameDigest    byte = 2
 )
 
-// stackInput is large enough for an identifier with its prefix; longer inputs merely cost an allocation.
-const stackInput = 96
-
-// versionPRF is one enabled key of a keyset.
+// versionPRF is one enabled key of a keyset. It computes what Tink's HMAC PRF does, with the standard library, because that can keep
+// the keyed state between calls: Tink keys a new one for every input, which costs more than the digest itself.
 type versionPRF struct {
 	version uint32
-	f       prf.PRF
+	macs    *sync.Pool // of *mac
+}
+
+// mac is HMAC-SHA-256 under one key, with room for an input and the result. One goroutine uses it at a time.
+type mac struct {
+	hash.Hash
+	in  []byte
+	out [sha256.Size]byte
+}
+
+// sum returns the code of what was written; it is valid until the mac is used again.
+func (m *mac) sum() []byte { return m.Sum(m.out[:0]) }
+
+func newVersionPRF(version uint32, k *hmacprf.Key) versionPRF {
+	key := k.KeyBytes().Data(insecuresecretdataaccess.Token{})
+	return versionPRF{version: version, macs: &sync.Pool{New: func() any { return &mac{Hash: hmac.New(sha256.New, key)} }}}
+}
+
+// borrow returns a mac to which nothing was written; give it back by v.macs.Put.
+func (v versionPRF) borrow() *mac {
+	m := v.macs.Get().(*mac) //nolint:forcetypeassert,errcheck // the pool holds nothing else
+	m.Reset()
+	return m
 }
 
 // PRF makes keyed pseudonyms and digests with one keyset. Safe for concurrent use; never calls Vault.
@@ -90,7 +115,7 @@ func (p *PRF) Digest(parts ...[]byte) (Digest, error) {
 	if err != nil {
 		return Digest{}, err
 	}
-	return st.prfs[0].digest(parts)
+	return st.prfs[0].digest(parts), nil
 }
 
 // DigestMatches reports whether d is the digest of the parts. Errors: ErrExpired, ErrUnknownVersion.
@@ -99,10 +124,7 @@ func (p *PRF) DigestMatches(d Digest, parts ...[]byte) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	got, err := v.digest(parts)
-	if err != nil {
-		return false, err
-	}
+	got := v.digest(parts)
 	return subtle.ConstantTimeCompare(got.Sum[:], d.Sum[:]) == 1, nil
 }
 
@@ -138,50 +160,58 @@ func (v versionPRF) pseudonym(input string) (Pseudonym, error) {
 	if input == "" {
 		return Pseudonym{}, ErrEmptyInput
 	}
-	var stack [stackInput]byte
-	in := append(append(stack[:0], framePseudonym), input...)
-	sum, err := v.f.ComputePRF(in, pseudonymSize)
-	if err != nil {
-		return Pseudonym{}, fmt.Errorf("keys: pseudonym: %w", err)
-	}
-	return Pseudonym{Version: v.version, Sum: [pseudonymSize]byte(sum)}, nil
+	m := v.borrow()
+	defer v.macs.Put(m)
+	m.in = append(append(m.in[:0], framePseudonym), input...)
+	m.Write(m.in)
+	clear(m.in)
+	return Pseudonym{Version: v.version, Sum: [pseudonymSize]byte(m.sum())}, nil
 }
 
-func (v versionPRF) digest(parts [][]byte) (Digest, error) {
-	size := 1
+func (v versionPRF) digest(parts [][]byte) Digest {
+	m := v.borrow()
+	defer v.macs.Put(m)
+	m.in = append(m.in[:0], frameDigest)
 	for _, b := range parts {
-		size += binary.MaxVarintLen64 + len(b)
+		m.in = binary.AppendUvarint(m.in, uint64(len(b)))
+		m.Write(m.in)
+		m.Write(b)
+		m.in = m.in[:0]
 	}
-	in := append(make([]byte, 0, size), frameDigest)
-	for _, b := range parts {
-		in = append(binary.AppendUvarint(in, uint64(len(b))), b...)
-	}
-	sum, err := v.f.ComputePRF(in, digestSize)
-	if err != nil {
-		return Digest{}, fmt.Errorf("keys: digest: %w", err)
-	}
-	return Digest{Version: v.version, Sum: [digestSize]byte(sum)}, nil
+	m.Write(m.in) // the frame of no parts at all
+	return Digest{Version: v.version, Sum: [digestSize]byte(m.sum())}
 }
 
+// newPRFs returns the enabled keys, primary first.
 func newPRFs(h *keyset.Handle) ([]versionPRF, error) {
-	set, err := prf.NewPRFSet(h)
+	wanted, err := parameters(KindPRF)
 	if err != nil {
 		return nil, err
 	}
-	primary, ok := set.PRFs[set.PrimaryID]
-	if !ok {
-		return nil, errors.New("no primary key")
-	}
-	out := []versionPRF{{version: set.PrimaryID, f: primary}}
+	var out []versionPRF
+	primary := false
 	// Newest first: entries are appended on rotation, and rows of the last version are the likeliest to remain.
 	for i := h.Len() - 1; i >= 0; i-- {
 		en, err := h.Entry(i)
 		if err != nil {
 			return nil, err
 		}
-		if f, ok := set.PRFs[en.KeyID()]; ok && en.KeyID() != set.PrimaryID {
-			out = append(out, versionPRF{version: en.KeyID(), f: f})
+		if en.KeyStatus() != keyset.Enabled {
+			continue
 		}
+		k, ok := en.Key().(*hmacprf.Key)
+		if !ok || !wanted.Equal(k.Parameters()) {
+			return nil, errors.New("a key of another algorithm")
+		}
+		v := newVersionPRF(en.KeyID(), k)
+		if en.IsPrimary() {
+			primary, out = true, slices.Insert(out, 0, v)
+		} else {
+			out = append(out, v)
+		}
+	}
+	if !primary {
+		return nil, errors.New("no primary key")
 	}
 	return out, nil
 }

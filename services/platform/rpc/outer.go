@@ -29,8 +29,7 @@ func (s *Server) trace(next handler) handler {
 		if x.open() {
 			return next(ctx, x)
 		}
-		md, _ := metadata.FromIncomingContext(ctx)
-		parent := s.propagator.Extract(ctx, incoming(md))
+		parent := s.propagator.Extract(ctx, incoming{ctx})
 		x.parent = trace.SpanContextFromContext(parent)
 		ctx, span := s.tracer.Start(parent, x.name(), trace.WithSpanKind(trace.SpanKindServer))
 		defer span.End()
@@ -67,12 +66,12 @@ func activity(d *authz.Decision) string {
 	return "urn:samvirke:agreement:" + d.Agreement.GetId() + ":" + d.Context.GetPurpose().String()
 }
 
-// incoming lets the propagator read the call's metadata.
-type incoming metadata.MD
+// incoming lets the propagator read the call's metadata, without a copy of all of it.
+type incoming struct{ ctx context.Context }
 
 // Get implements propagation.TextMapCarrier.
 func (c incoming) Get(key string) string {
-	if v := c[key]; len(v) > 0 {
+	if v := metadata.ValueFromIncomingContext(c.ctx, key); len(v) > 0 {
 		return v[0]
 	}
 	return ""
@@ -82,7 +81,10 @@ func (c incoming) Get(key string) string {
 func (c incoming) Set(string, string) {}
 
 // Keys implements propagation.TextMapCarrier.
-func (c incoming) Keys() []string { return slices.Collect(maps.Keys(c)) }
+func (c incoming) Keys() []string {
+	md, _ := metadata.FromIncomingContext(c.ctx)
+	return slices.Collect(maps.Keys(md))
+}
 
 // recoverOuter turns a panic of a step into INTERNAL.
 func (s *Server) recoverOuter(next handler) handler {

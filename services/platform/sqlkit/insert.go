@@ -3,6 +3,7 @@ package sqlkit
 import (
 	"context"
 	"errors"
+	"math/bits"
 	"strconv"
 	"strings"
 )
@@ -15,7 +16,7 @@ const maxArgs = 32_000
 // transactions.
 //
 // PostgreSQL gets one statement for all rows, since a round trip costs most. SQLite, where a round trip costs nothing, gets statements
-// of 64, 16, 4 and 1 rows, so that few texts have to be kept compiled, whatever the number of rows.
+// of 64, 32, 16, 8, 4, 2 and 1 rows, so that few texts have to be kept compiled, whatever the number of rows.
 func (db *DB) InsertRows(ctx context.Context, head string, columns int, args []any) (int64, error) {
 	if columns <= 0 || columns > maxArgs || len(args)%columns != 0 {
 		return 0, errors.New("sqlkit: insert rows: arguments do not fill whole rows")
@@ -37,12 +38,7 @@ func (db *DB) rowsPerStatement(rows, columns int) int {
 	if db.dialect == Postgres {
 		return min(rows, maxArgs/columns)
 	}
-	for _, n := range [...]int{64, 16, 4} {
-		if rows >= n && n*columns <= maxArgs {
-			return n
-		}
-	}
-	return 1
+	return 1 << (bits.Len(uint(min(rows, 64, maxArgs/columns))) - 1) //nolint:gosec // at least one row, and one fits
 }
 
 // valuesText writes head and rows lists of numbered arguments.

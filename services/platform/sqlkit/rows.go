@@ -56,7 +56,10 @@ func (r Row) Scan(dest ...any) error {
 		return classify(opOf("query row", r.query), r.err)
 	}
 	if !r.rows.Next() {
-		if err := errors.Join(classify(opOf("query row", r.query), r.rows.Err()), r.Close()); err != nil {
+		if err := r.rows.Err(); err != nil {
+			return errors.Join(classify(opOf("query row", r.query), err), r.Close())
+		}
+		if err := r.Close(); err != nil {
 			return err
 		}
 		return ErrNotFound

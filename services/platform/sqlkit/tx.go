@@ -138,7 +138,10 @@ func (tx *transaction) exec(ctx context.Context, query string, args []any) (int6
 		return 0, classify(opOf("exec", query), err)
 	}
 	n, err := res.RowsAffected()
-	return n, classify(opOf("exec", query), err)
+	if err != nil {
+		return 0, classify(opOf("exec", query), err)
+	}
+	return n, nil
 }
 
 // pgTx is a transaction on a pooled PostgreSQL connection; pgx keeps the prepared statements of each connection itself.
