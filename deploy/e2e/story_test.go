@@ -2,8 +2,11 @@ package e2e_test
 
 import (
 	"io"
+	"log/slog"
+	"path/filepath"
 	"testing"
 
+	"samvirke.dev/deploy/internal/stack"
 	"samvirke.dev/deploy/internal/story"
 )
 
@@ -13,9 +16,9 @@ import (
 func TestStory(t *testing.T) {
 	t.Parallel()
 	for name, opts := range map[string][]option{
-		"sqlite":            {sqlite},
-		"postgres":          {postgres},
-		"sqlite real vault": {sqlite, realVault},
+		"sqlite":            {sqlite, withRegisters},
+		"postgres":          {postgres, withRegisters},
+		"sqlite real vault": {sqlite, realVault, withRegisters},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -25,11 +28,20 @@ func TestStory(t *testing.T) {
 			out := &logWriter{t: t}
 			result, err := story.Tell(t.Context(), f.Stack, cast, out)
 			must(t, err)
-			if result.Steps < 15 || len(result.Events) != result.Steps-1 {
+			if result.Steps < 28 || len(result.Events) != result.Steps-1 {
 				t.Errorf("%d steps with %d records", result.Steps, len(result.Events))
 			}
 		})
 	}
+}
+
+// withRegisters connects the suite to simulated population registers.
+func withRegisters(t *testing.T, c *stack.Config) {
+	t.Helper()
+	r, err := stack.StartRegisters(t.Context(), filepath.Join(t.TempDir(), "registers"), slog.New(slog.DiscardHandler))
+	must(t, err)
+	t.Cleanup(r.Close)
+	c.Registers = r
 }
 
 // logWriter puts what is written into the test's log.

@@ -16,11 +16,14 @@ Running until Ctrl-C. Everything lies in %s
 
   identityd   %s   (gRPC, TLS 1.3, both sides verified; gRPC reflection is on)
   Vault       %s
+  SPAR        %s   (simulated; SOAP, both sides verified)
+  CPR         %s   (SF1520, the same; deliveries are files)
+  registers   http://%s   (make people move, be protected or die, make a register slow: see deploy/registers/README.md)
   agreements  %s   (change a file, and it is in force a moment later)
   log         %s/identity.log
 
 Client certificates:
-`, s.dir, addr, s.vault.Address, s.suite.AgreementDir(), s.dir)
+`, s.dir, addr, s.vault.Address, s.registers.SPARURL(), s.registers.SF1520URL(), s.registers.AdminAddr(), s.suite.AgreementDir(), s.dir)
 	for _, c := range s.scene.Callers() {
 		f := s.suite.Files(c)
 		say.F(s.out, "  %-28s %-14s %s\n", cast.Names[c.Org()], c.Org(), f.Cert)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,12 +30,14 @@ type sandbox struct {
 	out   io.Writer
 	begin time.Time
 
-	dir     string
-	binary  string
-	vault   *stack.Vault
-	suite   *stack.Stack
-	scene   *scene.Scene
-	closers []func(context.Context) error
+	dir    string
+	binary string
+	vault  *stack.Vault
+	// registers are the population registers, in this process.
+	registers *stack.Registers
+	suite     *stack.Stack
+	scene     *scene.Scene
+	closers   []func(context.Context) error
 }
 
 // part is something that must be brought up.
@@ -48,6 +51,7 @@ func (s *sandbox) parts() []part {
 		{"folder", s.folder},
 		{"build identityd", s.build},
 		{"start Vault", s.startVault},
+		{"start SPAR and CPR (simulated)", s.startRegisters},
 		{"authorities, keys, certificates, agreements", s.prepare},
 		{"import test persons", func(ctx context.Context) error { return s.scene.Import(ctx, s.suite) }},
 		{"start identityd", s.startIdentity},
@@ -131,10 +135,25 @@ func (s *sandbox) realVault(ctx context.Context) (*stack.Vault, error) {
 	return stack.RealVault(ctx, binary, filepath.Join(s.dir, "vault"))
 }
 
+// startRegisters starts the population registers. Their log is one file, so that the story can be read.
+func (s *sandbox) startRegisters(ctx context.Context) error {
+	file, err := os.OpenFile(filepath.Join(s.dir, "registers.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("log file: %w", err)
+	}
+	s.closers = append(s.closers, func(context.Context) error { return file.Close() })
+	dir := filepath.Join(s.dir, "registers")
+	if s.registers, err = stack.StartRegisters(ctx, dir, slog.New(slog.NewJSONHandler(file, nil))); err != nil {
+		return err
+	}
+	s.closers = append(s.closers, func(context.Context) error { s.registers.Close(); return nil })
+	return nil
+}
+
 func (s *sandbox) prepare(ctx context.Context) error {
 	conf := s.scene.Config()
 	conf.Dir, conf.Binary, conf.Vault = s.dir, s.binary, s.vault
-	conf.Database, conf.Listen, conf.Reflection = s.opts.db, s.opts.listen, true
+	conf.Database, conf.Listen, conf.Reflection, conf.Registers = s.opts.db, s.opts.listen, true, s.registers
 	var err error
 	if s.suite, err = stack.Prepare(ctx, conf); err != nil {
 		return err

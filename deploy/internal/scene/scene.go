@@ -14,6 +14,7 @@ import (
 	"samvirke.dev/deploy/internal/localca"
 	"samvirke.dev/deploy/internal/stack"
 	"samvirke.dev/deploy/internal/story"
+	registered "samvirke.dev/deploy/registers/persons"
 	"samvirke.dev/deploy/sandbox/agreements"
 	"samvirke.dev/deploy/sandbox/persons"
 	"samvirke.dev/services/platform/clock"
@@ -34,6 +35,9 @@ const (
 	swede          = "SE:198111309285"
 	protectedDane  = "DK:0701614011"
 	protectedSwede = "SE:198106039228"
+
+	renumberedDane, oldDane   = "DK:0307610078", "DK:0708614246"
+	renumberedSwede, oldSwede = "SE:199111022399", "SE:199101112390"
 )
 
 // Scene is what a stack and a story are made of.
@@ -52,6 +56,12 @@ func Load() (*Scene, error) {
 		},
 	}}
 	for number, into := range map[string]*story.Person{
+		renumberedDane: &s.Cast.RenumberedDane, oldDane: &s.Cast.OldDane,
+		renumberedSwede: &s.Cast.RenumberedSwede, oldSwede: &s.Cast.OldSwede,
+	} {
+		*into = bare(number)
+	}
+	for number, into := range map[string]*story.Person{
 		dane: &s.Cast.Dane, swede: &s.Cast.Swede, protectedDane: &s.Cast.ProtectedDane, protectedSwede: &s.Cast.ProtectedSwede,
 	} {
 		p, err := find(number)
@@ -68,6 +78,12 @@ func caller(org string) stack.Caller {
 	return stack.Caller{Country: country, Number: number, System: system}
 }
 
+// bare is a person of whom the story needs no name.
+func bare(number string) story.Person {
+	country, digits, _ := strings.Cut(number, ":")
+	return story.Person{Country: country, Number: digits}
+}
+
 // find looks a person up in the import file.
 func find(number string) (story.Person, error) {
 	for line := range strings.Lines(persons.JSONL()) {
@@ -80,8 +96,9 @@ func find(number string) (story.Person, error) {
 			return story.Person{}, fmt.Errorf("test persons: %w", err)
 		}
 		if p.Number == number {
-			country, digits, _ := strings.Cut(number, ":")
-			return story.Person{Country: country, Number: digits, Name: strings.TrimSpace(p.GivenNames + " " + p.FamilyName)}, nil
+			found := bare(number)
+			found.Name = strings.TrimSpace(p.GivenNames + " " + p.FamilyName)
+			return found, nil
 		}
 	}
 	return story.Person{}, fmt.Errorf("test persons: %s is not among them", number)
@@ -111,6 +128,7 @@ func (s *Scene) Import(ctx context.Context, suite *stack.Stack) error {
 func (s *Scene) CastFor(suite *stack.Stack) (story.Cast, error) {
 	cast := s.Cast
 	cast.Trusted, cast.HandshakeLog = suite.Files(cast.DanishFund), suite.HandshakeLog
+	cast.Move = func(ctx context.Context, p story.Person) (string, error) { return move(ctx, suite.Registers(), p) }
 	var err error
 	cast.Stranger, err = s.stranger(suite)
 	return cast, err
@@ -130,4 +148,21 @@ func (s *Scene) stranger(suite *stack.Stack) (localca.Files, error) {
 	files, err := ca.Issue(suite.Dir(), "stranger", id, strangerLife)
 	files.CA = suite.Files(s.Cast.DanishFund).CA
 	return files, err
+}
+
+// move gives a person a new address in the simulated registers. What CPR tells its customers comes with its next delivery.
+func move(ctx context.Context, r *stack.Registers, p story.Person) (street string, err error) {
+	if p.Country == "SE" {
+		const street = "Flyttgatan 7"
+		return street, r.SetSwedishAddress(p.Number, registered.SwedishAddress{Line2: street, PostalCode: "99901", City: "PROVSTAD"})
+	}
+	const there = "Industrivænget 52"
+	err = r.SetDanishAddress(p.Number, registered.DanishAddress{
+		Municipality: "0851", Road: "8512", House: "052", Standard: there, Town: "Hasseris", Street: "Industrivænget", PostalCode: "9000",
+		District: "Aalborg",
+	})
+	if err == nil {
+		_, err = r.Deliver(ctx)
+	}
+	return there, err
 }

@@ -72,7 +72,7 @@ func (s *Stack) writeConfig(roleIDFile, secretIDFile string) error {
 		return fmt.Errorf("vault's anchor: %w", err)
 	}
 	type m = map[string]any
-	raw, err := json.MarshalIndent(m{
+	conf := m{
 		"environment": "test", "instance": "identity-1", "trust_domain": TrustDomain, "listen": or(s.cfg.Listen, "127.0.0.1:0"),
 		"database": m{
 			"url": or(s.cfg.Database, "sqlite:"+s.path("identity.db")), "password_file": s.cfg.DatabasePasswordFile,
@@ -86,7 +86,11 @@ func (s *Stack) writeConfig(roleIDFile, secretIDFile string) error {
 		"accept":     m{"trust_domains": []string{TrustDomain}},
 		"telemetry":  m{"endpoint": s.cfg.Telemetry, "sample_ratio": 1.0, "log_level": "info"},
 		"reflection": s.cfg.Reflection, "test_persons": append([]string{}, s.cfg.TestPersons...),
-	}, "", "  ")
+	}
+	if s.cfg.Registers != nil {
+		conf["registers"] = s.cfg.Registers.config()
+	}
+	raw, err := json.MarshalIndent(conf, "", "  ")
 	if err != nil {
 		return fmt.Errorf("configuration: %w", err)
 	}

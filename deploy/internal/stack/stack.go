@@ -54,6 +54,8 @@ type Config struct {
 	Telemetry string
 	// Reflection switches gRPC reflection on.
 	Reflection bool
+	// Registers are the population registers that identityd asks; nil for none.
+	Registers *Registers
 	// Tee gets identityd's log too.
 	Tee io.Writer
 }
@@ -184,6 +186,9 @@ func (s *Stack) Dir() string { return s.cfg.Dir }
 
 // Files are a caller's certificate files.
 func (s *Stack) Files(c Caller) localca.Files { return s.files[c] }
+
+// Registers are the simulated registers, or nil.
+func (s *Stack) Registers() *Registers { return s.cfg.Registers }
 
 // Identity is the running identity service, or nil.
 func (s *Stack) Identity() *Identity { return s.identity }

@@ -25,6 +25,9 @@ const (
 	addressRPC    = "samvirke.identity.v1.IdentityService/GetPostalAddress"
 	batchRPC      = "samvirke.identity.v1.IdentityService/BatchVerify"
 	protectionRPC = "samvirke.identity.v1.IdentityService/GetProtectionStatus"
+	openRPC       = "samvirke.identity.v1.IdentityService/OpenAddressSubscription"
+	closeRPC      = "samvirke.identity.v1.IdentityService/CloseAddressSubscription"
+	streamRPC     = "samvirke.identity.v1.IdentityService/StreamAddressChanges"
 )
 
 // Purposes and bases that the steps name.
@@ -54,9 +57,11 @@ func because(who stack.Caller, purpose vocabularyv1.Purpose, caseReference strin
 }
 
 func (t *teller) steps() []step {
-	all := append(t.findings(), t.verdicts()...)
+	all := append(t.findings(), t.replaced()...)
+	all = append(all, t.verdicts()...)
 	all = append(all, t.batch())
 	all = append(all, t.addresses()...)
+	all = append(all, t.followed()...)
 	all = append(all, t.protected()...)
 	return append(all, t.refusals()...)
 }

@@ -46,6 +46,12 @@ type Cast struct {
 	Swede          Person
 	ProtectedDane  Person
 	ProtectedSwede Person
+	// Two persons whose numbers were replaced: the number in force, and the old one.
+	RenumberedDane, OldDane   Person
+	RenumberedSwede, OldSwede Person
+
+	// Move gives a person a new address in the register, and returns its street.
+	Move func(ctx context.Context, p Person) (street string, err error)
 
 	// Stranger is a certificate that claims to be the Danish fund, of an authority that nobody trusts.
 	Stranger localca.Files
@@ -127,6 +133,8 @@ type step struct {
 	granted bool
 	// records is how many audit records it leaves, one a person; 1 when zero.
 	records int
+	// several says that it leaves one record or more, as many as it happened to tell of.
+	several bool
 	// record checks each audit record beyond what holds for every step.
 	record func(*auditv1.Record) error
 }
@@ -164,7 +172,7 @@ func (t *teller) audited(ctx context.Context, s step, event string) error {
 	if err != nil {
 		return err
 	}
-	if want := max(s.records, 1); len(records) != want {
+	if want := max(s.records, 1); len(records) < want || len(records) > want && !s.several {
 		return fmt.Errorf("%d audit records for event %s, want %d", len(records), event, want)
 	}
 	var bad []error

@@ -35,6 +35,7 @@ import (
 
 	"samvirke.dev/services/identity/internal/core"
 	"samvirke.dev/services/identity/internal/core/nationalid"
+	"samvirke.dev/services/identity/internal/register/cpr/serviceplatform"
 )
 
 // Versions of the service.
@@ -62,12 +63,11 @@ type Deps struct {
 
 // Register is CPR. It is safe for concurrent use if its Caller is.
 type Register struct {
-	caller      Caller
-	space       string // namespace of the version
-	context     Context
-	controllers map[string]Context
-	clock       core.Clock
-	zone        *time.Location
+	caller   Caller
+	space    string // namespace of the version
+	contexts *serviceplatform.Contexts
+	clock    core.Clock
+	zone     *time.Location
 }
 
 // New returns the register, or an error that names everything that is missing or would break the service's schema.
@@ -85,22 +85,14 @@ func New(d Deps) (*Register, error) {
 	need(d.Clock != nil, "no clock")
 	need(d.Zone != nil, "no time zone")
 	need(d.Version == Version4 || d.Version == Version5, "version: want 4 or 5")
-	if err := d.Context.check(); err != nil {
-		bad = append(bad, err)
-	}
-	controllers := make(map[string]Context, len(d.Controllers))
-	for id, own := range d.Controllers {
-		controllers[id] = own.over(d.Context)
-		if err := controllers[id].check(); err != nil {
-			bad = append(bad, fmt.Errorf("controller %s: %w", id, err))
-		}
+	contexts, err := serviceplatform.NewContexts(d.Context, d.Controllers)
+	if err != nil {
+		bad = append(bad, fmt.Errorf("cpr sf1520: %w", err))
 	}
 	if err := errors.Join(bad...); err != nil {
 		return nil, err
 	}
-	return &Register{
-		caller: d.Caller, space: namespace(d.Version), context: d.Context, controllers: controllers, clock: d.Clock, zone: d.Zone,
-	}, nil
+	return &Register{caller: d.Caller, space: namespace(d.Version), contexts: contexts, clock: d.Clock, zone: d.Zone}, nil
 }
 
 // namespace returns the namespace of a version, which is also the front of its SOAP action.
@@ -131,11 +123,11 @@ func (r *Register) Lookup(ctx context.Context, ask core.Inquiry) (*core.Person, 
 func (r *Register) fetch(ctx context.Context, ask core.Inquiry) (*core.Person, nationalid.Number, error) {
 	body, err := r.request(ask)
 	if err != nil {
-		return nil, nationalid.Number{}, err
+		return nil, nationalid.Number{}, fmt.Errorf("cpr sf1520: %w", err)
 	}
 	got := answer{space: r.space}
 	if err := r.caller.Call(ctx, r.space+"PersonLookup", body, &got); err != nil {
-		return nil, nationalid.Number{}, meaning(ctx, err)
+		return nil, nationalid.Number{}, fmt.Errorf("cpr sf1520: %w", serviceplatform.Meaning(ctx, err))
 	}
 	person, next, err := personOf(&got.record, ask.Number, r.clock.Now(), r.zone)
 	if err != nil {

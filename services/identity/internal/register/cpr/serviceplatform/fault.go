@@ -1,4 +1,4 @@
-package sf1520
+package serviceplatform
 
 import (
 	"context"
@@ -17,11 +17,12 @@ type faultDetail struct {
 	Codes   []string `xml:"http://serviceplatformen.dk/xml/schemas/ServiceplatformFault/1/ ErrorList>Error>ErrorCode"`
 }
 
-// meaning turns the error of a call into one of core.Register. Its text is that of the soap package, which holds nothing personal;
-// the chain is cut, so that the end of the client's own time looks like an unreachable register and not like an ended context.
-func meaning(ctx context.Context, err error) error {
+// Meaning turns the error of a call into one of core.Register: core.ErrNotFound, core.ErrRegisterUnavailable, core.ErrRegisterRefused, or
+// that of ctx, as it is, if it ended. Its text is that of the soap package, which holds nothing personal; the chain is cut, so that the
+// end of the client's own time looks like an unreachable register and not like an ended context.
+func Meaning(ctx context.Context, err error) error {
 	if ended := ctx.Err(); ended != nil {
-		return fmt.Errorf("cpr sf1520: %w", ended)
+		return ended
 	}
 	if fault, ok := errors.AsType[*soap.Fault](err); ok {
 		return faultMeaning(fault)
@@ -31,7 +32,7 @@ func meaning(ctx context.Context, err error) error {
 	if errors.Is(err, soap.ErrRefused) || isStatus && !status.Temporary() {
 		kind = core.ErrRegisterRefused
 	}
-	return fmt.Errorf("cpr sf1520: %w: %s", kind, err.Error())
+	return fmt.Errorf("%w: %s", kind, err.Error())
 }
 
 // faultMeaning reads the register's error codes. A refusal weighs more than a missing person: with both, the access is what has to be
@@ -43,7 +44,7 @@ func faultMeaning(fault *soap.Fault) error {
 		if fault.ByCaller() {
 			kind = core.ErrRegisterRefused
 		}
-		return fmt.Errorf("cpr sf1520: %w: %s without error codes", kind, fault.Error())
+		return fmt.Errorf("%w: %s without error codes", kind, fault.Error())
 	}
 	refused, notFound := false, true
 	told := make([]string, len(detail.Codes))
@@ -60,7 +61,7 @@ func faultMeaning(fault *soap.Fault) error {
 	case notFound:
 		kind = core.ErrNotFound
 	}
-	return fmt.Errorf("cpr sf1520: %w: error codes %s", kind, strings.Join(told, " "))
+	return fmt.Errorf("%w: error codes %s", kind, strings.Join(told, " "))
 }
 
 // codeMeaning is an error code as it may be shown, and what it means.
