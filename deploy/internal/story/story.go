@@ -26,10 +26,10 @@ const EventTrailer = "samvirke-event-id"
 
 // Suite is what the story needs of a running suite; *stack.Stack is one.
 type Suite interface {
-	Dial(c stack.Caller, opts ...grpc.DialOption) (*grpc.ClientConn, error)
-	DialAs(files localca.Files, opts ...grpc.DialOption) (*grpc.ClientConn, error)
-	Handshake(ctx context.Context, files localca.Files) error
-	Records(ctx context.Context, events ...string) ([]*auditv1.Record, error)
+	Dial(service string, c stack.Caller, opts ...grpc.DialOption) (*grpc.ClientConn, error)
+	DialAs(service string, files localca.Files, opts ...grpc.DialOption) (*grpc.ClientConn, error)
+	Handshake(ctx context.Context, service string, files localca.Files) error
+	Records(ctx context.Context, service string, events ...string) ([]*auditv1.Record, error)
 }
 
 // Cast is who takes part.
@@ -168,7 +168,7 @@ func (t *teller) tell(ctx context.Context, s step) error {
 // audited fetches, prints and checks the record of a call.
 func (t *teller) audited(ctx context.Context, s step, event string) error {
 	t.events = append(t.events, event)
-	records, err := t.suite.Records(ctx, event)
+	records, err := t.suite.Records(ctx, stack.IdentityName, event)
 	if err != nil {
 		return err
 	}
@@ -187,7 +187,7 @@ func (t *teller) client(who stack.Caller) (identityv1.IdentityServiceClient, err
 	conn, ok := t.conns[who]
 	if !ok {
 		var err error
-		if conn, err = t.suite.Dial(who); err != nil {
+		if conn, err = t.suite.Dial(stack.IdentityName, who); err != nil {
 			return nil, err
 		}
 		t.conns[who] = conn
