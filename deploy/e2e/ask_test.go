@@ -8,8 +8,8 @@ import (
 
 	"google.golang.org/grpc"
 
-	commonv1 "samvirke.dev/proto/gen/go/samvirke/common/v1"
 	"samvirke.dev/deploy/internal/stack"
+	commonv1 "samvirke.dev/proto/gen/go/samvirke/common/v1"
 	identityv1 "samvirke.dev/proto/gen/go/samvirke/identity/v1"
 	vocabularyv1 "samvirke.dev/proto/gen/go/samvirke/vocabulary/v1"
 )

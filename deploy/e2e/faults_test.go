@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"samvirke.dev/deploy/internal/stack"
 )
 
 // TestKillUnderLoad ends the service as a power cut would, several times, while calls run. Whoever saw an answer finds its

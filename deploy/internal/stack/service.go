@@ -123,6 +123,9 @@ func servingAddr(line string) string {
 // Service is a running service, or nil.
 func (s *Stack) Service(name string) *Service { return s.running[name] }
 
+// Runs says whether a service is part of the stack and was started.
+func (s *Stack) Runs(name string) bool { return s.running[name] != nil }
+
 // Addr is where a program listens, now or when it is started.
 func (s *Stack) Addr(name string) string {
 	if svc := s.running[name]; svc != nil && svc.Addr != "" {
