@@ -101,7 +101,7 @@ func (t *teller) moves(title string, who stack.Caller, about Person) step {
 	why := because(who, addressUpdate, "2026-110")
 	return step{
 		title: title, who: who, about: about, why: why, rpc: streamRPC, several: true,
-		call: func(ctx context.Context, cl client, _ grpc.CallOption) (string, string, error) {
+		call: identity(func(ctx context.Context, cl client, _ grpc.CallOption) (string, string, error) {
 			ctx, cancel := context.WithTimeout(ctx, tellLimit)
 			defer cancel()
 			stream, err := cl.StreamAddressChanges(ctx, &identityv1.StreamAddressChangesRequest{Context: why})
@@ -119,7 +119,7 @@ func (t *teller) moves(title string, who stack.Caller, about Person) step {
 			}
 			change, event, err := await(stream, handle, street)
 			return "new address " + strings.Join(change.GetAddress().GetLines(), ", "), event, err
-		},
+		}),
 	}
 }
 

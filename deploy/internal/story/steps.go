@@ -160,7 +160,7 @@ func (t *teller) batch() step {
 	return step{
 		title: "The agency checks several persons of one case over a stream", who: c.Agency, about: c.Swede, why: why, rpc: batchRPC,
 		records: len(asked),
-		call: func(ctx context.Context, cl client, _ grpc.CallOption) (string, string, error) {
+		call: identity(func(ctx context.Context, cl client, _ grpc.CallOption) (string, string, error) {
 			resp, err := once(ctx, cl, req)
 			if err != nil {
 				return "", "", err
@@ -173,7 +173,7 @@ func (t *teller) batch() step {
 				said = append(said, short(r.GetVerdict().String(), "VERDICT_"))
 			}
 			return strings.Join(said, ", "), resp.GetEventId(), nil
-		},
+		}),
 	}
 }
 
@@ -311,13 +311,13 @@ func (t *teller) borrowed() step {
 	c := t.cast
 	s := t.address("A handle passed on to another fund is worth nothing there", c.OtherDanishFund, c.Dane, addressGiven, identityv1.ProtectionLevel_PROTECTION_LEVEL_NONE)
 	call := s.call
-	s.call = identity(func(ctx context.Context, cl client, trailer grpc.CallOption) (string, string, error) {
+	s.call = func(ctx context.Context, conn grpc.ClientConnInterface, trailer grpc.CallOption) (string, string, error) {
 		own := t.key(c.OtherDanishFund, c.Dane)
 		saved := t.handles[own]
 		t.handles[own] = t.handles[t.key(c.DanishFund, c.Dane)]
 		defer func() { t.handles[own] = saved }()
-		return call(ctx, cl, trailer)
-	})
+		return call(ctx, conn, trailer)
+	}
 	s.refused, s.granted = commonv1.Reason_REASON_SUBJECT_NOT_FOUND, true
 	return s
 }
