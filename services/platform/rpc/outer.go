@@ -51,7 +51,7 @@ func describe(span trace.Span, x *Exchange, err error) {
 			telemetry.KeyPurpose.String(d.Context.GetPurpose().String()), telemetry.KeyLegalBasis.String(d.Context.GetLegalBasis().String()))
 		if d.Agreement != nil { // without one the controller is the caller's word alone, which may be anything (SEC-06)
 			attrs = append(attrs, telemetry.KeyController.String(d.Controller), telemetry.KeyAgreementID.String(d.Agreement.GetId()),
-				telemetry.KeyProcessingActivity.String(activity(d)))
+				telemetry.KeyProcessingActivity.String(telemetry.ProcessingActivity(d.Agreement.GetId(), d.Context.GetPurpose().String())))
 		}
 	}
 	if err != nil {
@@ -59,11 +59,6 @@ func describe(span trace.Span, x *Exchange, err error) {
 		span.SetStatus(otelcodes.Error, "")
 	}
 	span.SetAttributes(attrs...)
-}
-
-// activity is the URI of the agreement's purpose, as the Dutch log standard wants it.
-func activity(d *authz.Decision) string {
-	return "urn:samvirke:agreement:" + d.Agreement.GetId() + ":" + d.Context.GetPurpose().String()
 }
 
 // incoming lets the propagator read the call's metadata, without a copy of all of it.
