@@ -16,7 +16,6 @@ import (
 	"google.golang.org/grpc/status"
 
 	commonv1 "samvirke.dev/proto/gen/go/samvirke/common/v1"
-	"samvirke.dev/services/platform/authz"
 	"samvirke.dev/services/platform/errs"
 	"samvirke.dev/services/platform/ids"
 	"samvirke.dev/services/platform/telemetry"
