@@ -88,7 +88,7 @@ func fault(c codes.Code) bool {
 	return slices.Contains([]codes.Code{codes.Internal, codes.Unknown, codes.DataLoss, codes.Unavailable}, c)
 }
 
-func nanos(t time.Time) uint64 { return uint64(max(t.UnixNano(), 0)) } //nolint:gosec // not negative
+func nanos(t time.Time) uint64 { return uint64(max(t.UnixNano(), 0)) }
 
 // auditAttributes says of a record what a trace may say: organisations, purpose, basis, decision. Neither the fields, nor the case, nor
 // the reasons of a refusal about a protected person: their combination could tell that the person is protected (domain.md C.4).
@@ -146,7 +146,7 @@ func ProcessingActivity(agreement, purpose string) string {
 func keyValues(in []attribute.KeyValue) []*commonpb.KeyValue {
 	out := make([]*commonpb.KeyValue, 0, len(in))
 	for _, kv := range in {
-		value := &commonpb.AnyValue{Value: &commonpb.AnyValue_StringValue{StringValue: kv.Value.Emit()}}
+		value := &commonpb.AnyValue{Value: &commonpb.AnyValue_StringValue{StringValue: kv.Value.String()}}
 		out = append(out, &commonpb.KeyValue{Key: string(kv.Key), Value: value})
 	}
 	return out
