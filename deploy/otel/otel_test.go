@@ -62,7 +62,9 @@ type dashboard struct {
 		Datasource         struct{ UID string }
 		Targets            []struct{ Expr, LegendFormat string }
 	}
-	Templating struct{ List []struct{ Name, Query string } }
+	Templating struct {
+		List []struct{ Name, Query string }
+	}
 }
 
 func dashboards(t *testing.T) map[string]dashboard {
