@@ -102,6 +102,10 @@ func (e *Edge) recovered(next http.Handler) http.Handler {
 // that want to be upgraded. Personal data in a URL can't come in this way (SEC-06).
 func (e *Edge) shaped(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor == 1 && len(r.TransferEncoding) > 0 {
+			// Where such a body ends is what parsers have disagreed about; nothing that follows it is taken for a request.
+			w.Header().Set("Connection", "close")
+		}
 		switch {
 		case r.URL.RawPath != "" || strings.Contains(r.URL.Path, "//") || strings.Contains(r.URL.Path, "/.") || strings.ContainsAny(r.URL.Path, "\\;%\x00"):
 			problem.Of(e.traced(r, errs.New(commonv1.Reason_REASON_UNIMPLEMENTED, errs.Detail("Write the path as it is published.")))).As(http.StatusNotFound).Write(w)

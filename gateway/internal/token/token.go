@@ -68,8 +68,12 @@ func Thumbprint(cert *x509.Certificate) string {
 func (i *Issuer) Issue(ctx context.Context, id workload.ID, cert *x509.Certificate, scope []string) (raw string, life time.Duration, err error) {
 	now := i.clock.Now()
 	version := i.key.Latest()
-	opaque := &vaultSigner{ctx: ctx, key: i.key, version: version}
-	options := (&jose.SignerOptions{}).WithType(typ).WithHeader("kid", i.kid(version))
+	public, err := i.key.Public(version)
+	if err != nil {
+		return "", 0, fmt.Errorf("token: %w", err)
+	}
+	opaque := &vaultSigner{ctx: ctx, key: i.key, version: version, public: jose.JSONWebKey{Key: public, KeyID: i.kid(version), Algorithm: string(jose.EdDSA)}}
+	options := (&jose.SignerOptions{}).WithType(typ)
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.EdDSA, Key: opaque}, options)
 	if err != nil {
 		return "", 0, fmt.Errorf("token: %w", err)
@@ -137,12 +141,13 @@ type vaultSigner struct {
 	ctx     context.Context //nolint:containedctx // lives for one call of Issue
 	key     *signing.Key
 	version int
+	public  jose.JSONWebKey
 }
 
 var _ jose.OpaqueSigner = (*vaultSigner)(nil)
 
 // Public implements jose.OpaqueSigner.
-func (s *vaultSigner) Public() *jose.JSONWebKey { return &jose.JSONWebKey{} }
+func (s *vaultSigner) Public() *jose.JSONWebKey { return &s.public }
 
 // Algs implements jose.OpaqueSigner.
 func (s *vaultSigner) Algs() []jose.SignatureAlgorithm { return []jose.SignatureAlgorithm{jose.EdDSA} }
