@@ -3,6 +3,7 @@ module samvirke.dev/gateway
 go 1.26.0
 
 require (
+	buf.build/go/protovalidate v1.4.0
 	github.com/go-jose/go-jose/v4 v4.1.5
 	github.com/grpc-ecosystem/grpc-gateway/v2 v2.33.0
 	github.com/swaggest/swgui v1.8.5
@@ -20,7 +21,6 @@ require (
 
 require (
 	buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go v1.36.12-20260825204119-511051f7f437.1 // indirect
-	buf.build/go/protovalidate v1.4.0 // indirect
 	buf.build/go/protoyaml v0.7.0 // indirect
 	cel.dev/cel-go v0.32.0 // indirect
 	cel.dev/expr v0.25.3 // indirect

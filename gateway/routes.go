@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
@@ -18,3 +20,6 @@ func routes() map[string][]register {
 		"identity": {identityv1.RegisterIdentityServiceHandler},
 	}
 }
+
+// Services are the names of the services of the suite that have REST routes, sorted.
+func Services() []string { return slices.Sorted(maps.Keys(routes())) }
