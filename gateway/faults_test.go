@@ -5,10 +5,10 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -159,10 +159,10 @@ func TestSmuggling(t *testing.T) {
 	t.Parallel()
 	w := start(t)
 	head := "POST " + verifyPath + " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-	hidden := "POST " + resolvePath + " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: " + fmt.Sprint(len(resolveJSON)) + "\r\n\r\n" + resolveJSON
+	hidden := "POST " + resolvePath + " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: " + strconv.Itoa(len(resolveJSON)) + "\r\n\r\n" + resolveJSON
 	for name, request := range map[string]string{
 		"length and chunked":     head + "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + hidden,
-		"two lengths":            head + "Content-Length: 2\r\nContent-Length: " + fmt.Sprint(len(hidden)+2) + "\r\n\r\n{}" + hidden,
+		"two lengths":            head + "Content-Length: 2\r\nContent-Length: " + strconv.Itoa(len(hidden)+2) + "\r\n\r\n{}" + hidden,
 		"negative length":        head + "Content-Length: -1\r\n\r\n{}" + hidden,
 		"unknown coding":         head + "Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n" + hidden,
 		"space before the colon": head + "Content-Length : 2\r\n\r\n{}",
@@ -175,7 +175,7 @@ func TestSmuggling(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			conn := w.raw()
-			if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil { //nolint:forbidigo // of the real connection
+			if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := io.WriteString(conn, request); err != nil {

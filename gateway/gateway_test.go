@@ -159,7 +159,7 @@ func TestRefusedBeforeTheService(t *testing.T) {
 			if strings.Contains(string(got.body), canary) {
 				t.Errorf("the answer repeats the request: %s", got.body)
 			}
-			if got.StatusCode == 405 && got.Header.Get("Allow") != http.MethodPost {
+			if got.StatusCode == http.StatusMethodNotAllowed && got.Header.Get("Allow") != http.MethodPost {
 				t.Error("405 without Allow")
 			}
 		})
