@@ -53,6 +53,7 @@ type subject struct {
 	known     bool // whether the use case said anything
 	source    vocabularyv1.Source
 	retrieved time.Time
+	denied    []commonv1.Reason // why this person's data were withheld by the use case
 }
 
 type key struct{}
@@ -107,6 +108,10 @@ func Source(ctx context.Context, source vocabularyv1.Source, at time.Time) {
 	s := noted(ctx)
 	s.source, s.retrieved = source, at
 }
+
+// Deny notes that the rules of the use case withhold the data of the person, and why: the record then says DENY and names no
+// fields, whatever the caller is told.
+func Deny(ctx context.Context, reasons ...commonv1.Reason) { noted(ctx).denied = reasons }
 
 // Written says whether the record is already durable.
 func (e *Entry) Written() bool { return e.done }

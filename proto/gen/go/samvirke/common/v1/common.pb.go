@@ -113,6 +113,30 @@ const (
 	Reason_REASON_EGRESS_BLOCKED Reason = 39
 	// A special secrecy test must be recorded first (SEK-12).
 	Reason_REASON_SECRECY_TEST_MISSING Reason = 40
+	// The agreement or the controller's own rules do not allow this purpose for this partner (domain rule P2).
+	Reason_REASON_PURPOSE_NOT_AGREED Reason = 60
+	// The controller shares nothing for commercial purposes (SEK-10, domain rule P3).
+	Reason_REASON_COMMERCIAL_PURPOSE_FORBIDDEN Reason = 61
+	// The member has given no consent for this (domain rule P4).
+	Reason_REASON_CONSENT_MISSING Reason = 62
+	// The member's consent has run out (MIN-45, domain rule P4).
+	Reason_REASON_CONSENT_EXPIRED Reason = 63
+	// The member has withdrawn the consent (domain rule P4).
+	Reason_REASON_CONSENT_WITHDRAWN Reason = 64
+	// No balancing assessment is stored for this purpose (MIN-32, domain rule P4).
+	Reason_REASON_BALANCING_MISSING Reason = 65
+	// The member has opted out of, or objected to, this use (domain rule P6).
+	Reason_REASON_OPTED_OUT Reason = 66
+	// The person is protected (domain rule P7). Only the controller and the audit record ever see it.
+	Reason_REASON_PROTECTED Reason = 67
+	// Processing is restricted, GDPR art. 18 (domain rule P8).
+	Reason_REASON_RESTRICTED Reason = 68
+	// The recipient is outside the EU and EEA and no ground for that is agreed (domain rule P9).
+	Reason_REASON_THIRD_COUNTRY Reason = 69
+	// The data came in on a channel whose data are never shared (domain rule P11).
+	Reason_REASON_SOURCE_FORBIDDEN Reason = 70
+	// The share has ended: its time is over, its number of reads is used up, or the controller ended it.
+	Reason_REASON_SHARE_ENDED Reason = 71
 )
 
 // Enum value maps for Reason.
@@ -159,6 +183,18 @@ var (
 		38: "REASON_FAILED_PRECONDITION",
 		39: "REASON_EGRESS_BLOCKED",
 		40: "REASON_SECRECY_TEST_MISSING",
+		60: "REASON_PURPOSE_NOT_AGREED",
+		61: "REASON_COMMERCIAL_PURPOSE_FORBIDDEN",
+		62: "REASON_CONSENT_MISSING",
+		63: "REASON_CONSENT_EXPIRED",
+		64: "REASON_CONSENT_WITHDRAWN",
+		65: "REASON_BALANCING_MISSING",
+		66: "REASON_OPTED_OUT",
+		67: "REASON_PROTECTED",
+		68: "REASON_RESTRICTED",
+		69: "REASON_THIRD_COUNTRY",
+		70: "REASON_SOURCE_FORBIDDEN",
+		71: "REASON_SHARE_ENDED",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                     0,
@@ -202,6 +238,18 @@ var (
 		"REASON_FAILED_PRECONDITION":             38,
 		"REASON_EGRESS_BLOCKED":                  39,
 		"REASON_SECRECY_TEST_MISSING":            40,
+		"REASON_PURPOSE_NOT_AGREED":              60,
+		"REASON_COMMERCIAL_PURPOSE_FORBIDDEN":    61,
+		"REASON_CONSENT_MISSING":                 62,
+		"REASON_CONSENT_EXPIRED":                 63,
+		"REASON_CONSENT_WITHDRAWN":               64,
+		"REASON_BALANCING_MISSING":               65,
+		"REASON_OPTED_OUT":                       66,
+		"REASON_PROTECTED":                       67,
+		"REASON_RESTRICTED":                      68,
+		"REASON_THIRD_COUNTRY":                   69,
+		"REASON_SOURCE_FORBIDDEN":                70,
+		"REASON_SHARE_ENDED":                     71,
 	}
 )
 
@@ -475,7 +523,7 @@ const file_samvirke_common_v1_common_proto_rawDesc = "" +
 	"\x04Date\x122\n" +
 	"\x04year\x18\x01 \x01(\x05B\x1e\xbaH\a\x1a\x05\x18\x8fN(\x01\x8a\xe2\x18\x10\b\x05\x12\fpd:BirthDateR\x04year\x123\n" +
 	"\x05month\x18\x02 \x01(\x05B\x1d\xbaH\x06\x1a\x04\x18\f(\x00\x8a\xe2\x18\x10\b\x05\x12\fpd:BirthDateR\x05month\x12/\n" +
-	"\x03day\x18\x03 \x01(\x05B\x1d\xbaH\x06\x1a\x04\x18\x1f(\x00\x8a\xe2\x18\x10\b\x05\x12\fpd:BirthDateR\x03day*\xba\t\n" +
+	"\x03day\x18\x03 \x01(\x05B\x1d\xbaH\x06\x1a\x04\x18\x1f(\x00\x8a\xe2\x18\x10\b\x05\x12\fpd:BirthDateR\x03day*\x88\f\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fREASON_INTERNAL\x10\x01\x12\x19\n" +
@@ -518,7 +566,19 @@ const file_samvirke_common_v1_common_proto_rawDesc = "" +
 	"\x15REASON_ALREADY_EXISTS\x10%\x12\x1e\n" +
 	"\x1aREASON_FAILED_PRECONDITION\x10&\x12\x19\n" +
 	"\x15REASON_EGRESS_BLOCKED\x10'\x12\x1f\n" +
-	"\x1bREASON_SECRECY_TEST_MISSING\x10(B\xc6\x01\n" +
+	"\x1bREASON_SECRECY_TEST_MISSING\x10(\x12\x1d\n" +
+	"\x19REASON_PURPOSE_NOT_AGREED\x10<\x12'\n" +
+	"#REASON_COMMERCIAL_PURPOSE_FORBIDDEN\x10=\x12\x1a\n" +
+	"\x16REASON_CONSENT_MISSING\x10>\x12\x1a\n" +
+	"\x16REASON_CONSENT_EXPIRED\x10?\x12\x1c\n" +
+	"\x18REASON_CONSENT_WITHDRAWN\x10@\x12\x1c\n" +
+	"\x18REASON_BALANCING_MISSING\x10A\x12\x14\n" +
+	"\x10REASON_OPTED_OUT\x10B\x12\x14\n" +
+	"\x10REASON_PROTECTED\x10C\x12\x15\n" +
+	"\x11REASON_RESTRICTED\x10D\x12\x18\n" +
+	"\x14REASON_THIRD_COUNTRY\x10E\x12\x1b\n" +
+	"\x17REASON_SOURCE_FORBIDDEN\x10F\x12\x16\n" +
+	"\x12REASON_SHARE_ENDED\x10GB\xc6\x01\n" +
 	"\x16com.samvirke.common.v1B\vCommonProtoP\x01Z5samvirke.dev/proto/gen/go/samvirke/common/v1;commonv1\xa2\x02\x03SCX\xaa\x02\x12Samvirke.Common.V1\xca\x02\x12Samvirke\\Common\\V1\xe2\x02\x1eSamvirke\\Common\\V1\\GPBMetadata\xea\x02\x14Samvirke::Common::V1b\x06proto3"
 
 var (
