@@ -28,15 +28,15 @@ const name = "insurance"
 
 // Names of the service's keysets.
 const (
-	memberSeal  = "member.seal"
-	cursorToken = "cursor.token"
+	memberSeal = "member.seal"
+	cursorSeal = "cursor.seal"
 )
 
 // Keysets returns the service's own keysets.
 func Keysets() []keys.Spec {
 	return []keys.Spec{
 		{Name: memberSeal, Kind: keys.KindAEAD, KEK: chassis.KEK(name, "member")},
-		{Name: cursorToken, Kind: keys.KindAEAD, KEK: chassis.KEK(name, "member")},
+		{Name: cursorSeal, Kind: keys.KindAEAD, KEK: chassis.KEK(name, "member")},
 	}
 }
 
@@ -56,7 +56,7 @@ func NewParts(cfg Config, db *sqlkit.DB, ring *keys.Ring, clk clock.Clock, ident
 		return nil, fmt.Errorf("time_zone: %w", err)
 	}
 	seal, err1 := ring.AEAD(memberSeal)
-	token, err2 := ring.AEAD(cursorToken)
+	token, err2 := ring.AEAD(cursorSeal)
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}

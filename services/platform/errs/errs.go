@@ -186,11 +186,12 @@ func (e *Error) GRPCStatus() *status.Status {
 
 // names are the names of all reasons, the first one first.
 func (e *Error) names() string {
-	out := Name(e.reason)
+	names := make([]string, 0, 1+len(e.also))
+	names = append(names, Name(e.reason))
 	for _, r := range e.also {
-		out += "," + Name(r)
+		names = append(names, Name(r))
 	}
-	return out
+	return strings.Join(names, ",")
 }
 
 func (e *Error) details() []protoadapt.MessageV1 {

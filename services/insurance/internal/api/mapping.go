@@ -67,9 +67,9 @@ func toFields(in core.Fields) []insurancev1.SharedField {
 }
 
 func fromChannels(in []insurancev1.ContactChannel) []int {
-	var out []int
-	for _, c := range in {
-		out = append(out, int(c))
+	out := make([]int, len(in))
+	for i, c := range in {
+		out[i] = int(c)
 	}
 	return out
 }

@@ -10,11 +10,15 @@ import (
 var ErrDay = errors.New("insurance: not a day of the calendar")
 
 // Day is a civil date. The zero value means that there is none. Days are comparable.
-type Day struct{ Year, Month, Day int }
+type Day struct {
+	Year  int `json:"year"`
+	Month int `json:"month"`
+	Day   int `json:"day"`
+}
 
 // NewDay returns the day, or ErrDay if there is none.
 func NewDay(year, month, day int) (Day, error) {
-	d := Day{year, month, day}
+	d := Day{Year: year, Month: month, Day: day}
 	if year < 1 || year > 9999 || d.key() != DayOf(d.start()).key() {
 		return Day{}, ErrDay
 	}
@@ -24,7 +28,7 @@ func NewDay(year, month, day int) (Day, error) {
 // DayOf returns the civil date of a moment in its own location.
 func DayOf(t time.Time) Day {
 	y, m, d := t.Date()
-	return Day{y, int(m), d}
+	return Day{Year: y, Month: int(m), Day: d}
 }
 
 // ParseDay reads YYYY-MM-DD. Errors: ErrDay.
@@ -44,7 +48,7 @@ func (d Day) After(o Day) bool { return d.key() > o.key() }
 
 // AddYears returns the same day years later; 29 February becomes the 28th where there is none.
 func (d Day) AddYears(years int) Day {
-	out := Day{d.Year + years, d.Month, d.Day}
+	out := Day{Year: d.Year + years, Month: d.Month, Day: d.Day}
 	if DayOf(out.start()) != out {
 		out.Day--
 	}

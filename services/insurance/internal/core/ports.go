@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 )
 
@@ -25,11 +26,11 @@ type RefusedError struct{ Reasons Reasons }
 
 // Error names the reasons.
 func (e *RefusedError) Error() string {
-	out := "insurance: refused:"
-	for _, r := range e.Reasons {
-		out += " " + string(r)
+	names := make([]string, len(e.Reasons))
+	for i, r := range e.Reasons {
+		names[i] = string(r)
 	}
-	return out
+	return "insurance: refused: " + strings.Join(names, " ")
 }
 
 // InvalidError says which field of a request can't be as it is, and what is wanted. It never holds a value.

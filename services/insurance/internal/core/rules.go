@@ -17,24 +17,25 @@ type Policy struct {
 
 // Agreement is an agreement between a controller and a partner.
 type Agreement struct {
-	ID           string
-	Version      uint32
-	Partner      string // country and organisation number
-	Name         string
-	Class        Class
-	Country      string // where the data are processed, ISO 3166-1 alpha-2
-	Transfer     string // ground for a country outside the EU and EEA
-	Purposes     []AgreedPurpose
-	Fields       Fields
-	From, Until  Day // first and last day in force
-	ProcessingID string
-	BalancingID  string
+	ID           string          `json:"id"`
+	Version      uint32          `json:"version"`
+	Partner      string          `json:"partner"` // country and organisation number
+	Name         string          `json:"name"`
+	Class        Class           `json:"class"`
+	Country      string          `json:"country"`  // where the data are processed, ISO 3166-1 alpha-2
+	Transfer     string          `json:"transfer"` // ground for a country outside the EU and EEA
+	Purposes     []AgreedPurpose `json:"purposes"`
+	Fields       Fields          `json:"fields"`
+	From         Day             `json:"from"`  // first day in force
+	Until        Day             `json:"until"` // last day in force
+	ProcessingID string          `json:"processing_id"`
+	BalancingID  string          `json:"balancing_id"`
 }
 
 // AgreedPurpose is a purpose with the bases on which it may be pursued.
 type AgreedPurpose struct {
-	Purpose Purpose
-	Bases   []Basis
+	Purpose Purpose `json:"purpose"`
+	Bases   []Basis `json:"bases"`
 }
 
 func (a *Agreement) active(today Day) bool { return !a.From.After(today) && !today.After(a.Until) }
@@ -50,14 +51,14 @@ func (a *Agreement) bases(p Purpose) []Basis {
 
 // Consent is a member's consent.
 type Consent struct {
-	ID         string
-	Purpose    Purpose
-	Partner    string // empty for every partner
-	Special    bool   // explicit, and covers that the share shows a union membership
-	ThirdParty bool   // covers campaigns of third parties (MIN-28)
-	Channels   []int  // by which the member may be contacted, as the schema numbers them
-	Registered Day
-	Withdrawn  bool
+	ID         string  `json:"id"`
+	Purpose    Purpose `json:"purpose"`
+	Partner    string  `json:"partner"`     // empty for every partner
+	Special    bool    `json:"special"`     // explicit, and covers that the share shows a union membership
+	ThirdParty bool    `json:"third_party"` // covers campaigns of third parties (MIN-28)
+	Channels   []int   `json:"channels"`    // by which the member may be contacted, as the schema numbers them
+	Registered Day     `json:"registered"`
+	Withdrawn  bool    `json:"-"` // kept beside it
 }
 
 // LastDay returns the last day on which a consent holds; zero if it holds until it is withdrawn.

@@ -34,31 +34,24 @@ func (s *Service) sweep(ctx context.Context, shares []Share) (stopped int, err e
 	for _, share := range shares {
 		byController[share.Controller] = append(byController[share.Controller], share.Handle)
 	}
-	answers := map[string]context.Context{}
+	protected := map[int64]bool{} // by share
 	for controller, handles := range byController {
-		answers[controller] = s.ask(ctx, controller, false, handles...)
+		answers := s.ask(ctx, controller, false, handles...)
+		for _, share := range shares {
+			if share.Controller == controller {
+				standing := s.standing(answers, share.Handle)
+				protected[share.ID] = standing.Protected && !standing.Unreachable
+			}
+		}
 	}
 	err = s.store.InTx(ctx, func(ctx context.Context) error {
 		stopped = 0
 		for _, share := range shares {
-			now, err := s.store.SharesAfter(ctx, share.ID-1, 1) // as it is now, inside the transaction
+			n, err := s.lookAt(ctx, share.ID, protected[share.ID])
 			if err != nil {
 				return err
 			}
-			if len(now) == 0 || now[0].ID != share.ID {
-				continue
-			}
-			m, err := s.store.MemberByID(ctx, share.Member)
-			if err != nil {
-				return err
-			}
-			standing := s.standing(answers[share.Controller], share.Handle)
-			if err := s.check(ctx, m, &now[0], standing.Protected && !standing.Unreachable); err != nil {
-				return err
-			}
-			if now[0].Stopped {
-				stopped++
-			}
+			stopped += n
 		}
 		return nil
 	})
@@ -66,6 +59,22 @@ func (s *Service) sweep(ctx context.Context, shares []Share) (stopped int, err e
 		return 0, fmt.Errorf("insurance: sweep: %w", err)
 	}
 	return stopped, nil
+}
+
+// lookAt checks one share as it is now, inside the transaction, and returns 1 if it was stopped.
+func (s *Service) lookAt(ctx context.Context, id int64, protected bool) (int, error) {
+	now, err := s.store.SharesAfter(ctx, id-1, 1)
+	if err != nil || len(now) == 0 || now[0].ID != id {
+		return 0, err
+	}
+	m, err := s.store.MemberByID(ctx, now[0].Member)
+	if err != nil {
+		return 0, err
+	}
+	if err := s.check(ctx, m, &now[0], protected); err != nil || !now[0].Stopped {
+		return 0, err
+	}
+	return 1, nil
 }
 
 // Retention says how long things are kept.
