@@ -283,6 +283,7 @@ func (c *Chassis) openServer(context.Context) error {
 	}
 	limits := rpc.DefaultConfig()
 	limits.Reflection = c.cfg.Reflection
+	limits.ActFor = rpc.ActFor{Edges: c.cfg.Accept.Edges, Services: c.cfg.Accept.Services}
 	c.Server, err = rpc.New(limits, rpc.Deps{
 		TLS: tlsConfig, Log: c.Log, Clock: c.Clock, DB: c.DB, Recorder: c.recorder, Seal: seal, RequestIDs: ids,
 		TracerProvider: c.Telemetry.TracerProvider(), MeterProvider: c.Telemetry.MeterProvider(), Propagator: c.Telemetry.Propagator(),

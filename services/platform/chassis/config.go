@@ -80,6 +80,8 @@ type Agreements struct {
 // Accept says whose certificates are accepted.
 type Accept struct {
 	TrustDomains []string `yaml:"trust_domains" class:"public" doc:"SPIFFE trust domains of callers; our own when empty"`
+	Edges        []string `yaml:"edges" class:"public" doc:"our own services that verify organisations themselves and may call in the name of any, such as the gateway; none when empty"`
+	Services     []string `yaml:"services" class:"public" doc:"our own services that may call in the name of a controller, as its system that bears their name; none when empty"`
 }
 
 // Telemetry says where logs, traces and metrics go.

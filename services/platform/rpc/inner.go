@@ -26,9 +26,13 @@ func (s *Server) audit(next handler) handler {
 		if x.open() {
 			return next(ctx, x)
 		}
+		if x.unrecorded() {
+			x.Entry = &audit.Entry{} // takes the notes of the steps below and is never written
+			return next(ctx, x)
+		}
 		defer s.recorder.Opened()()
 		x.Entry = &audit.Entry{
-			EventID: x.EventID, Method: x.Method, RPC: x.recordedName(), Started: s.clock.Now(), Caller: x.Caller,
+			EventID: x.EventID, Method: x.Method, RPC: x.recordedName(), Started: s.clock.Now(), Caller: x.Caller, Via: x.Via,
 			Trace: traceOf(ctx, x.parent), Request: x.Request,
 		}
 		err := next(audit.With(ctx, x.Entry), x)
@@ -100,6 +104,9 @@ func (s *Server) authorise(next handler) handler {
 		}
 		if x.Caller.IsZero() {
 			return errs.New(commonv1.Reason_REASON_CALLER_UNKNOWN)
+		}
+		if x.misnamed {
+			return errs.New(commonv1.Reason_REASON_ACTING_NOT_ALLOWED)
 		}
 		d := authz.Decide(s.agreements(), authz.Request{
 			Method: x.Method, Caller: x.Caller, Context: authz.ContextOf(x.Request), Wanted: authz.WantedOf(x.Request), At: x.Entry.Started,

@@ -220,12 +220,3 @@ func traceID(ctx context.Context) string {
 	}
 	return ""
 }
-
-// identify reads the caller from the verified chain; headers are never consulted. It does not refuse: authorise does, so that
-// the refusal leaves a record.
-func (s *Server) identify(next handler) handler {
-	return func(ctx context.Context, x *Exchange) error {
-		x.Caller = callerOf(ctx)
-		return next(ctx, x)
-	}
-}

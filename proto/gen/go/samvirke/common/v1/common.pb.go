@@ -113,6 +113,8 @@ const (
 	Reason_REASON_EGRESS_BLOCKED Reason = 39
 	// A special secrecy test must be recorded first (SEK-12).
 	Reason_REASON_SECRECY_TEST_MISSING Reason = 40
+	// The calling service may not act for the organisation that it named.
+	Reason_REASON_ACTING_NOT_ALLOWED Reason = 41
 	// The record is kept, but the next checkpoint of the ledger is not there yet; try again.
 	Reason_REASON_RECEIPT_PENDING Reason = 60
 	// The ledger holds no such record, or it is not the caller's to see.
@@ -169,6 +171,7 @@ var (
 		38: "REASON_FAILED_PRECONDITION",
 		39: "REASON_EGRESS_BLOCKED",
 		40: "REASON_SECRECY_TEST_MISSING",
+		41: "REASON_ACTING_NOT_ALLOWED",
 		60: "REASON_RECEIPT_PENDING",
 		61: "REASON_RECORD_NOT_FOUND",
 		62: "REASON_WRITER_MISMATCH",
@@ -217,6 +220,7 @@ var (
 		"REASON_FAILED_PRECONDITION":             38,
 		"REASON_EGRESS_BLOCKED":                  39,
 		"REASON_SECRECY_TEST_MISSING":            40,
+		"REASON_ACTING_NOT_ALLOWED":              41,
 		"REASON_RECEIPT_PENDING":                 60,
 		"REASON_RECORD_NOT_FOUND":                61,
 		"REASON_WRITER_MISMATCH":                 62,
@@ -495,7 +499,7 @@ const file_samvirke_common_v1_common_proto_rawDesc = "" +
 	"\x04Date\x122\n" +
 	"\x04year\x18\x01 \x01(\x05B\x1e\xbaH\a\x1a\x05\x18\x8fN(\x01\x8a\xe2\x18\x10\b\x05\x12\fpd:BirthDateR\x04year\x123\n" +
 	"\x05month\x18\x02 \x01(\x05B\x1d\xbaH\x06\x1a\x04\x18\f(\x00\x8a\xe2\x18\x10\b\x05\x12\fpd:BirthDateR\x05month\x12/\n" +
-	"\x03day\x18\x03 \x01(\x05B\x1d\xbaH\x06\x1a\x04\x18\x1f(\x00\x8a\xe2\x18\x10\b\x05\x12\fpd:BirthDateR\x03day*\xca\n" +
+	"\x03day\x18\x03 \x01(\x05B\x1d\xbaH\x06\x1a\x04\x18\x1f(\x00\x8a\xe2\x18\x10\b\x05\x12\fpd:BirthDateR\x03day*\xe9\n" +
 	"\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x13\n" +
@@ -539,7 +543,8 @@ const file_samvirke_common_v1_common_proto_rawDesc = "" +
 	"\x15REASON_ALREADY_EXISTS\x10%\x12\x1e\n" +
 	"\x1aREASON_FAILED_PRECONDITION\x10&\x12\x19\n" +
 	"\x15REASON_EGRESS_BLOCKED\x10'\x12\x1f\n" +
-	"\x1bREASON_SECRECY_TEST_MISSING\x10(\x12\x1a\n" +
+	"\x1bREASON_SECRECY_TEST_MISSING\x10(\x12\x1d\n" +
+	"\x19REASON_ACTING_NOT_ALLOWED\x10)\x12\x1a\n" +
 	"\x16REASON_RECEIPT_PENDING\x10<\x12\x1b\n" +
 	"\x17REASON_RECORD_NOT_FOUND\x10=\x12\x1a\n" +
 	"\x16REASON_WRITER_MISMATCH\x10>\x12\x19\n" +
