@@ -27,8 +27,8 @@ func (s *Server) audit(next handler) handler {
 			return next(ctx, x)
 		}
 		if x.unrecorded() {
-			x.Entry = &audit.Entry{} // takes the notes of the steps below and is never written
-			return next(ctx, x)
+			x.Entry = &audit.Entry{Caller: x.Caller, Started: s.clock.Now()} // takes the notes of the steps below and is never written
+			return next(audit.With(ctx, x.Entry), x)
 		}
 		defer s.recorder.Opened()()
 		x.Entry = &audit.Entry{
