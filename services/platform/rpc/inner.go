@@ -28,7 +28,7 @@ func (s *Server) audit(next handler) handler {
 		}
 		defer s.recorder.Opened()()
 		x.Entry = &audit.Entry{
-			EventID: x.EventID, Method: x.Method, RPC: x.recordedName(), Started: s.clock.Now(), Caller: x.Caller,
+			EventID: x.EventID, Method: x.Method, RPC: x.recordedName(), Started: s.clock.Now(), Caller: x.Caller, Via: x.Via,
 			Trace: traceOf(ctx, x.parent), Request: x.Request,
 		}
 		err := next(audit.With(ctx, x.Entry), x)
@@ -100,6 +100,9 @@ func (s *Server) authorise(next handler) handler {
 		}
 		if x.Caller.IsZero() {
 			return errs.New(commonv1.Reason_REASON_CALLER_UNKNOWN)
+		}
+		if x.misnamed {
+			return errs.New(commonv1.Reason_REASON_ACTING_NOT_ALLOWED)
 		}
 		d := authz.Decide(s.agreements(), authz.Request{
 			Method: x.Method, Caller: x.Caller, Context: authz.ContextOf(x.Request), Wanted: authz.WantedOf(x.Request), At: x.Entry.Started,

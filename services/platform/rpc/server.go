@@ -46,6 +46,7 @@ type Config struct {
 	MaxStreams     uint32        // calls under way on one connection
 	MaxAge         time.Duration // of a connection: bounds how long a revoked certificate goes on
 	Reflection     bool
+	ActFor         ActFor // which of our own services may call in the name of organisations
 }
 
 // DefaultConfig returns the limits that suit a service between organisations.
