@@ -64,8 +64,13 @@ func Of(t time.Time) Date {
 	return date(y, int(m), d)
 }
 
+// date counts the days up to a date that exists: years of 365 days with their leap days, then months from March, so that a leap day comes
+// last.
 func date(y, m, d int) Date {
-	return Date(time.Date(y, time.Month(m), d, 0, 0, 0, 0, time.UTC).Unix()/daySecs + unixDay) //nolint:gosec // four-digit years
+	if m < 3 {
+		y, m = y-1, m+year
+	}
+	return Date(365*y + y/4 - y/100 + y/400 + (153*m-457)/5 + d - 306) //nolint:gosec // four-digit years
 }
 
 // YMD returns year, month and day of the month.
@@ -96,7 +101,7 @@ func (d Date) AddMonths(n int) Date {
 		return 0
 	}
 	_, _, day := d.YMD()
-	m := d.Month() + Month(n) //nolint:gosec // periods of law are short
+	m := d.Month() + Month(n)                     //nolint:gosec // periods of law are short
 	return m.First() + Date(min(day, m.Days())-1) //nolint:gosec // at most 31
 }
 
