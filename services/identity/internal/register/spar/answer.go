@@ -55,7 +55,9 @@ const (
 // exception returns the error of an answer that is none, or nil. What SPAR calls an invalid parameter is the customer, the assignment or
 // a permission: numbers and fields are checked before they are sent.
 func (a *answer) exception() error {
-	tell := func(kind error, code string) error { return fmt.Errorf("spar: answer %s: %w: %s", a.uuid(), kind, code) }
+	tell := func(kind error, code string) error {
+		return fmt.Errorf("spar: answer %s: %w: %s", a.uuid(), kind, code)
+	}
 	switch {
 	case a.TooMany != nil:
 		return tell(core.ErrRegisterTooMany, codeTooMany)
