@@ -7,8 +7,12 @@ import "encoding/xml"
 // namespace or declare one. The element itself must have been checked. Types for it have no namespaces in their tags. It is called from
 // UnmarshalXML.
 func DecodeWithin(d *xml.Decoder, start xml.StartElement, keep func(space string) bool, v any) error {
-	return xml.NewTokenDecoder(&within{source: d, keep: keep, root: &start}).Decode(v)
+	w := &within{source: d, keep: keep, root: &start, tags: make(names, typicalNames)}
+	return xml.NewTokenDecoder(w).Decode(v)
 }
+
+// typicalNames is how many names an answer usually has.
+const typicalNames = 64
 
 // within hands on the tokens of the wanted namespaces, and takes the namespaces off.
 type within struct {
@@ -16,12 +20,13 @@ type within struct {
 	keep   func(space string) bool
 	root   *xml.StartElement // read before and still to be handed on, or nil
 	space  string            // the last one that was wanted: names of one namespace come in a row
+	tags   names             // by local name
 }
 
 // Token implements xml.TokenReader.
 func (w *within) Token() (xml.Token, error) {
 	if w.root != nil {
-		out := bare(*w.root)
+		out := w.start(*w.root)
 		w.root = nil
 		return out, nil
 	}
@@ -30,16 +35,16 @@ func (w *within) Token() (xml.Token, error) {
 		if err != nil {
 			return nil, err
 		}
-		switch token := token.(type) {
+		switch t := token.(type) {
 		case xml.StartElement:
-			if w.wants(token.Name.Space) {
-				return bare(token), nil
+			if w.wants(t.Name.Space) {
+				return w.start(t), nil
 			}
 			if err := w.source.Skip(); err != nil {
 				return nil, err
 			}
 		case xml.EndElement:
-			return xml.EndElement{Name: xml.Name{Local: token.Name.Local}}, nil
+			return w.tag(t.Name.Local).end, nil
 		case xml.CharData:
 			return token, nil
 		}
@@ -57,13 +62,26 @@ func (w *within) wants(space string) bool {
 	return true
 }
 
-// bare returns the start without namespaces.
-func bare(start xml.StartElement) xml.StartElement {
-	out := xml.StartElement{Name: xml.Name{Local: start.Name.Local}}
-	for _, a := range start.Attr {
+func (w *within) tag(local string) *tag {
+	t, ok := w.tags[local]
+	if !ok {
+		t = newTag(xml.Name{Local: local})
+		w.tags[local] = t
+	}
+	return t
+}
+
+// start returns the start without namespaces.
+func (w *within) start(s xml.StartElement) xml.Token {
+	t := w.tag(s.Name.Local)
+	var attrs []xml.Attr
+	for _, a := range s.Attr {
 		if a.Name.Space == "" && a.Name.Local != "xmlns" {
-			out.Attr = append(out.Attr, a)
+			attrs = append(attrs, a)
 		}
 	}
-	return out
+	if len(attrs) == 0 {
+		return t.start
+	}
+	return xml.StartElement{Name: t.name, Attr: attrs}
 }
