@@ -56,6 +56,8 @@ type Deps struct {
 	// Repeatable says that the register's operations only read. A call that meets a connection which the register just closed as
 	// idle is then sent again on a new one instead of failing.
 	Repeatable bool
+	// Security protects the messages themselves, besides TLS; nil for none.
+	Security Security
 	// Transport tunes the connections (pool sizes, idle time); nil for sound defaults. It is copied. Its proxies, TLS and dialling
 	// functions are not used.
 	Transport *http.Transport
@@ -73,6 +75,7 @@ type Client struct {
 	tracer    trace.Tracer
 	register  string
 	names     sync.Pool // of names
+	security  Security
 }
 
 // known returns names that no other call uses at present.
@@ -103,7 +106,7 @@ func New(d Deps) (*Client, error) {
 		return nil, errors.New("soap: a limit below zero")
 	}
 	c := &Client{
-		url: u.String(), maxAnswer: d.MaxAnswer, timeout: d.Timeout, repeat: d.Repeatable, register: d.Register,
+		url: u.String(), maxAnswer: d.MaxAnswer, timeout: d.Timeout, repeat: d.Repeatable, register: d.Register, security: d.Security,
 		http: &http.Client{
 			Transport: transport,
 			// A redirect would send a person's data to an address that nobody configured.
@@ -132,7 +135,7 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 // `namespace name`, or as a Rooted. action goes into the SOAPAction header and holds no quotation marks.
 //
 // Errors: *Fault; ErrUnreachable; ErrRefused; *HTTPError for a status that is none of these; ErrMalformed for an answer that is
-// not SOAP 1.1 or has another root; ErrTooLarge. If the context ended, its error is in the chain as well.
+// not SOAP 1.1 or has another root; ErrTooLarge; ErrUntrusted. If the context ended, its error is in the chain as well.
 func (c *Client) Call(ctx context.Context, action string, body, answer any) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -154,6 +157,11 @@ func (c *Client) call(ctx context.Context, action string, body, answer any) (sta
 	envelope, err := Encode(body)
 	if err != nil {
 		return 0, err
+	}
+	if c.security != nil {
+		if envelope, err = c.security.Seal(envelope); err != nil {
+			return 0, fmt.Errorf("soap: seal: %w", err)
+		}
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(envelope))
 	if err != nil {
@@ -196,6 +204,9 @@ func (c *Client) read(ctx context.Context, resp *http.Response, answer any) erro
 		return transportError(ctx, err)
 	}
 	charset, err := charsetOf(resp.Header.Get("Content-Type"))
+	if err == nil && c.security != nil {
+		raw, charset, err = c.open(raw, charset, resp.StatusCode != http.StatusOK)
+	}
 	if err == nil {
 		known := c.known()
 		err = decode(raw, c.maxAnswer, charset, known, answer)
