@@ -39,7 +39,7 @@ func (c *Client) open(raw []byte, charset string, fault bool) ([]byte, string, e
 
 // vet refuses what decode would refuse for its form, before anybody else parses it.
 func vet(in []byte, limit int64) error {
-	s := newScanner(in, limit, "utf-8")
+	s := newScanner(in, limit, "utf-8", names{})
 	dec := xml.NewTokenDecoder(s)
 	for {
 		switch _, err := dec.Token(); {

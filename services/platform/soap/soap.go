@@ -20,6 +20,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -73,7 +74,22 @@ type Client struct {
 	repeat    bool
 	tracer    trace.Tracer
 	register  string
+	names     sync.Pool // of names
 	security  Security
+}
+
+// known returns names that no other call uses at present.
+func (c *Client) known() names {
+	if known, ok := c.names.Get().(names); ok {
+		return known
+	}
+	return names{}
+}
+
+func (c *Client) keep(known names) {
+	if len(known) <= maxNames {
+		c.names.Put(known)
+	}
 }
 
 // New returns a client, or an error that says what is wrong with d.
@@ -192,7 +208,9 @@ func (c *Client) read(ctx context.Context, resp *http.Response, answer any) erro
 		raw, charset, err = c.open(raw, charset, resp.StatusCode != http.StatusOK)
 	}
 	if err == nil {
-		err = decode(raw, c.maxAnswer, charset, answer)
+		known := c.known()
+		err = decode(raw, c.maxAnswer, charset, known, answer)
+		c.keep(known)
 	}
 	if _, isFault := errors.AsType[*Fault](err); !isFault && resp.StatusCode != http.StatusOK {
 		return bad // whatever stands there, status 500 is no answer
