@@ -2,10 +2,10 @@ package members
 
 // Income is a row of the Swedish income condition (domain.md, B.12): kronor in each of twelve months, and what comes of it.
 type Income struct {
-	Row    int
-	Kronor [12]int64
-	Rule   string // MAIN, ALTERNATIVE or NONE
-	Days   int
+	Row    int       `json:"row"`
+	Kronor [12]int64 `json:"kronor"`
+	Rule   string    `json:"rule"` // MAIN, ALTERNATIVE or NONE
+	Days   int       `json:"days"`
 }
 
 // Incomes are the rows.

@@ -83,7 +83,7 @@ func (g *Generator) Next() Member {
 		m.swede(i)
 	}
 	m.Born = born.Format(time.DateOnly)
-	m.Wage = 180_00 + int64(draws.next()%12_001) //nolint:gosec // small
+	m.Wage = 180_00 + int64(draws.next()%12_001)
 	return m
 }
 
@@ -122,6 +122,14 @@ func (m *Member) swede(i int) {
 func (m *Member) pay(hours int64) int64 {
 	const hour = 100
 	return (hours*m.Wage + hour/2) / hour
+}
+
+// Rate is the monthly rate of a Danish member, in øre: the highest of 2024.
+func (m *Member) Rate() int64 {
+	if m.PartTime {
+		return RatePart
+	}
+	return RateFull
 }
 
 // DeclaredIncome is what the card says, in øre.

@@ -13,7 +13,7 @@ type register struct {
 // birth returns the birth date that a draw stands for: 1963-01-01 to 2006-12-31.
 func birth(r uint64) time.Time {
 	const days = 16071
-	return time.Date(1963, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, int(r%days)) //nolint:gosec // small
+	return time.Date(1963, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, int(r%days))
 }
 
 // dane returns an unused CPR number with the day of birth raised by 60, which no real person has. Of members whose index ends in 10 of 20,
@@ -23,7 +23,7 @@ func (g *register) dane(born time.Time, r uint64, i int) string {
 	if born.Year() >= 2000 {
 		century = 4
 	}
-	for serial := int(r % 100); ; serial = (serial + 1) % 100 { //nolint:gosec // small
+	for serial := int(r % 100); ; serial = (serial + 1) % 100 {
 		nine := fmt.Sprintf("%02d%02d%02d%d%02d", born.Day()+60, int(born.Month()), born.Year()%100, century, serial)
 		control, ok := modulus11(nine)
 		if !ok || g.used[nine] {
@@ -55,7 +55,7 @@ func (g *register) swede(born time.Time, draws *splitMix, coordination bool) (st
 		if born.Year() >= 1990 {
 			number = 238
 		}
-		number += int(draws.next() % 2) //nolint:gosec // small
+		number += int(draws.next() % 2)
 		day := born.Day()
 		if coordination {
 			day += 60

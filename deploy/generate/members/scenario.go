@@ -72,8 +72,10 @@ func Scenarios(partTime bool) []Scenario {
 
 // Rates and norm hours of 2024, by which the table's amounts are (domain.md, B.0): øre a month, centihours.
 const (
-	RateFull, RatePart = 20_359_00, 13_573_00
-	NormFull, NormPart = 160_33, 130_00
+	RateFull = 20_359_00
+	RatePart = 13_573_00
+	NormFull = 160_33
+	NormPart = 130_00
 )
 
 // Amount is hours times the hourly rate, half up to whole øre. It is the table's own arithmetic, in fractions of any size.

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/text/encoding/charmap"
@@ -110,7 +111,7 @@ func pad(value []rune, f Field) []rune {
 
 // End writes record 9999 and returns the first error.
 func (w *Writer) End() error {
-	w.Write("9999", map[string]string{"antal_records": fmt.Sprint(w.lines + 1)})
+	w.Write("9999", map[string]string{"antal_records": strconv.Itoa(w.lines + 1)})
 	return w.err
 }
 
