@@ -171,24 +171,6 @@ func (s *Server) budget(next handler) handler {
 	}
 }
 
-// quota counts the persons asked about against the agreement's quota, over all replicas.
-func (s *Server) quota(next handler) handler {
-	return func(ctx context.Context, x *Exchange) error {
-		if x.open() || x.Decision.Grant.Quota.Requests == 0 {
-			return next(ctx, x)
-		}
-		grant := x.Decision.Grant
-		ok, retry, err := s.quotas.Take(ctx, x.Decision.Agreement.GetId()+" "+grant.RPC, grant.Quota, x.Method.Cost(x.Request))
-		switch {
-		case err != nil:
-			return errs.New(commonv1.Reason_REASON_STORE_UNAVAILABLE, errs.Cause(err))
-		case !ok:
-			return errs.New(commonv1.Reason_REASON_QUOTA_EXCEEDED, errs.RetryAfter(retry))
-		}
-		return next(ctx, x)
-	}
-}
-
 // fetch gets what the handler needs from outside.
 func (s *Server) fetch(next handler) handler {
 	return func(ctx context.Context, x *Exchange) error {
