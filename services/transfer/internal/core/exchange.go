@@ -220,7 +220,9 @@ func (s *Service) told(ctx context.Context, e Envelope) (Outcome, error) {
 	}
 	_, err = s.take(ctx, c, step{
 		event: e.Report.Event, actor: actorIn(*e.Report),
-		move: func(c cases.Case) (cases.Case, error) { return s.Machine.Follow(c, *e.Report, s.today()) },
+		move: func(_ context.Context, c cases.Case) (cases.Case, error) {
+			return s.Machine.Follow(c, *e.Report, s.today())
+		},
 		then: func(ctx context.Context, c *cases.Case) error { return s.follow(ctx, *c, e) },
 	})
 	if errors.Is(err, cases.ErrState) || errors.Is(err, cases.ErrGuard) || errors.Is(err, cases.ErrWrongActor) {

@@ -47,7 +47,7 @@ func (s *Service) Submit(ctx context.Context, by Caller, id string, a Applicatio
 	today := s.today()
 	return s.apply(ctx, by.Fund, id, step{
 		event: cases.Submit, actor: cases.Receiving,
-		move: func(c cases.Case) (cases.Case, error) {
+		move: func(_ context.Context, c cases.Case) (cases.Case, error) {
 			facts := rules.EffectiveFacts{Country: c.Country, Received: today, Work: a.Work, EducationEnds: a.EducationEnds, Agreed: a.Agreed}
 			if c.Country == rules.Sweden {
 				facts = rules.EffectiveFacts{Country: c.Country, ExitRequested: today, Work: a.Work, Agreed: a.Agreed}
@@ -79,7 +79,7 @@ func (s *Service) Verify(ctx context.Context, by Caller, id, text string) (cases
 	var d details
 	return s.apply(ctx, by.Fund, id, step{
 		event: cases.VerifyPoA, actor: cases.Receiving,
-		move: func(c cases.Case) (cases.Case, error) {
+		move: func(ctx context.Context, c cases.Case) (cases.Case, error) {
 			if c.State != cases.Submitted {
 				return s.Machine.Verify(c, cases.Receiving, by.Human(), poa, "", today)
 			}
@@ -110,7 +110,7 @@ func (s *Service) Verify(ctx context.Context, by Caller, id, text string) (cases
 func (s *Service) SendRequest(ctx context.Context, by Caller, id string) (cases.Case, error) {
 	return s.apply(ctx, by.Fund, id, step{
 		event: cases.SendRequest, actor: cases.Receiving,
-		move: func(c cases.Case) (cases.Case, error) {
+		move: func(_ context.Context, c cases.Case) (cases.Case, error) {
 			return s.Machine.Request(c, cases.Receiving, by.Human(), s.today())
 		},
 		then: func(ctx context.Context, c *cases.Case) error {
@@ -129,7 +129,7 @@ func (s *Service) SendRequest(ctx context.Context, by Caller, id string) (cases.
 func (s *Service) Cancel(ctx context.Context, by Caller, id string) (cases.Case, error) {
 	return s.apply(ctx, by.Fund, id, step{
 		event: cases.Cancel, actor: cases.Receiving,
-		move: func(c cases.Case) (cases.Case, error) {
+		move: func(_ context.Context, c cases.Case) (cases.Case, error) {
 			actor := cases.Receiving
 			if c.Side == cases.Releasing {
 				actor = cases.Releasing
@@ -167,7 +167,7 @@ func (s *Service) withdraw(ctx context.Context, c cases.Case) (cases.Case, error
 		event = cases.ManualSet
 	}
 	return s.take(ctx, c, step{
-		event: event, actor: cases.Member, move: func(cases.Case) (cases.Case, error) { return next, nil },
+		event: event, actor: cases.Member, move: func(context.Context, cases.Case) (cases.Case, error) { return next, nil },
 		then: func(ctx context.Context, c *cases.Case) error {
 			switch {
 			case next.Withdrawing:

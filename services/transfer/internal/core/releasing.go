@@ -25,7 +25,7 @@ type Acknowledgement struct {
 func (s *Service) Acknowledge(ctx context.Context, by Caller, id string, a Acknowledgement) (cases.Case, error) {
 	return s.apply(ctx, by.Fund, id, step{
 		event: cases.Acknowledge, actor: cases.Releasing,
-		move: func(c cases.Case) (cases.Case, error) {
+		move: func(_ context.Context, c cases.Case) (cases.Case, error) {
 			return s.Machine.Acknowledge(c, actorOf(c), by.Human(), a.Handle, a.Membership, a.Protected, s.today())
 		},
 		then: func(ctx context.Context, c *cases.Case) error {
@@ -56,7 +56,9 @@ func (s *Service) belongs(ctx context.Context, c cases.Case, since civil.Date) e
 func (s *Service) Reject(ctx context.Context, by Caller, id string, code cases.RejectionCode) (cases.Case, error) {
 	return s.apply(ctx, by.Fund, id, step{
 		event: cases.Reject, actor: cases.Releasing,
-		move: func(c cases.Case) (cases.Case, error) { return s.Machine.Reject(c, actorOf(c), code) },
+		move: func(_ context.Context, c cases.Case) (cases.Case, error) {
+			return s.Machine.Reject(c, actorOf(c), code)
+		},
 		then: func(ctx context.Context, c *cases.Case) error {
 			return s.send(ctx, c, Envelope{Report: &cases.Report{Event: cases.Reject, Rejection: code}})
 		},
@@ -71,7 +73,7 @@ func (s *Service) Deliver(ctx context.Context, by Caller, id string, wrapped sto
 	}
 	return s.apply(ctx, by.Fund, id, step{
 		event: event, actor: cases.Releasing,
-		move: func(c cases.Case) (cases.Case, error) {
+		move: func(_ context.Context, c cases.Case) (cases.Case, error) {
 			return s.Machine.Deliver(c.Protect(protected), actorOf(c), by.Human(), wrapped.Part, s.today())
 		},
 		then: func(ctx context.Context, c *cases.Case) error {
@@ -87,7 +89,7 @@ func (s *Service) Deliver(ctx context.Context, by Caller, id string, wrapped sto
 func (s *Service) ConfirmExit(ctx context.Context, by Caller, id string) (cases.Case, error) {
 	return s.apply(ctx, by.Fund, id, step{
 		event: cases.ConfirmExit, actor: cases.Releasing,
-		move: func(c cases.Case) (cases.Case, error) {
+		move: func(ctx context.Context, c cases.Case) (cases.Case, error) {
 			since, err := s.since(ctx, c)
 			if err != nil {
 				return c, err

@@ -147,7 +147,7 @@ type step struct {
 	event cases.Event
 	actor cases.Party
 	// move is the transition.
-	move func(c cases.Case) (cases.Case, error)
+	move func(ctx context.Context, c cases.Case) (cases.Case, error)
 	// then is done when the transition was made; it may change what the record counts. May be nil.
 	then func(ctx context.Context, c *cases.Case) error
 }
@@ -169,7 +169,7 @@ func (s *Service) apply(ctx context.Context, fund, id string, st step) (cases.Ca
 // take takes a step of a record that was read in the transaction of ctx.
 func (s *Service) take(ctx context.Context, c cases.Case, st step) (cases.Case, error) {
 	before := c.State
-	c, err := st.move(c)
+	c, err := st.move(ctx, c)
 	if err != nil {
 		return c, err
 	}

@@ -42,7 +42,9 @@ func (s *Service) MissDeadlines(ctx context.Context) (int, error) {
 func (s *Service) ExpirePoAs(ctx context.Context) (int, error) {
 	return s.each(ctx, s.Store.ExpiredPoA, step{
 		event: cases.ExpirePoA, actor: cases.System,
-		move: func(c cases.Case) (cases.Case, error) { return s.Machine.Expire(c, cases.System, s.today()) },
+		move: func(_ context.Context, c cases.Case) (cases.Case, error) {
+			return s.Machine.Expire(c, cases.System, s.today())
+		},
 		then: func(ctx context.Context, c *cases.Case) error {
 			if c.Side == cases.Receiving {
 				return nil
@@ -56,7 +58,9 @@ func (s *Service) ExpirePoAs(ctx context.Context) (int, error) {
 func (s *Service) ReachDays(ctx context.Context) (int, error) {
 	return s.each(ctx, s.Store.DayReached, step{
 		event: cases.DayReached, actor: cases.System,
-		move: func(c cases.Case) (cases.Case, error) { return s.Machine.Reach(c, cases.System, s.today()) },
+		move: func(_ context.Context, c cases.Case) (cases.Case, error) {
+			return s.Machine.Reach(c, cases.System, s.today())
+		},
 		then: func(ctx context.Context, c *cases.Case) error {
 			return s.Store.SetAddress(ctx, c.ID, c.Fund, store.AddressPending)
 		},

@@ -6,10 +6,10 @@ import (
 
 // Report is an event of the releasing fund's record, as the receiving fund is told of it.
 type Report struct {
-	Event     Event
-	Rejection RejectionCode
-	Part      Part
-	Effective civil.Date
+	Event     Event         `json:"event"`
+	Rejection RejectionCode `json:"rejection,omitempty"`
+	Part      Part          `json:"part,omitzero"`
+	Effective civil.Date    `json:"effective,omitempty"`
 }
 
 // Follow applies a report to the receiving fund's record. Reports come in order, so whatever does not fit is refused as a fault of the

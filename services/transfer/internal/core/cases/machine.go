@@ -214,8 +214,8 @@ func (m *Machine) Accept(o Offer, today civil.Date) (Case, error) {
 		code = DuplicateRequest
 	}
 	if code != 0 {
-		c.Rejection = code
-		return c.to(Rejected), nil
+		c.Rejection, c.State = code, Rejected
+		return c, nil
 	}
 	return m.await(c, today, m.terms.AckWorkdays)
 }
@@ -264,9 +264,9 @@ func (m *Machine) Reject(c Case, actor Party, code RejectionCode) (Case, error) 
 
 // Part is one part of the data.
 type Part struct {
-	Number int // from 1, without gaps
-	Kind   PackageKind
-	Last   bool
+	Number int         `json:"number"` // from 1, without gaps
+	Kind   PackageKind `json:"kind"`
+	Last   bool        `json:"last,omitempty"`
 }
 
 // Deliver adds a part. The last one needs all mandatory packages.
