@@ -80,6 +80,7 @@ func TestParse(t *testing.T) {
 		"":                                 "",
 		"--json --only echo":               "",
 		"--only identity.VerifyIdentity":   "",
+		"--only identity,echo":             "",
 		"--only nothing":                   `no call "nothing"`,
 		"--rounds 0":                       "must be positive",
 		"--duration -1s":                   "must be positive",

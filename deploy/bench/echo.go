@@ -9,11 +9,13 @@ import (
 	"io"
 	"net"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"samvirke.dev/certs/workload"
 	"samvirke.dev/deploy/bench/internal/echo"
 	"samvirke.dev/deploy/bench/internal/load"
+	"samvirke.dev/deploy/bench/internal/suite"
 	"samvirke.dev/deploy/internal/localca"
 	"samvirke.dev/deploy/internal/proc"
 	"samvirke.dev/services/platform/clock"
@@ -98,13 +100,20 @@ func (b *bench) echoTargets(ctx context.Context) error {
 		return err
 	}
 	err = b.connect(load.Connect{Target: load.CallEcho, Addr: addr, ServerID: benchID(roleEcho), Files: client})
-	if err != nil || !b.opts.wants(load.CallEchoREST) {
+	if err != nil || !b.needsGateway() {
 		return err
 	}
 	if b.gateway, addr, err = b.server(ctx, ca, roleGateway, "--backend", addr); err != nil {
 		return err
 	}
 	return b.connect(load.Connect{Target: load.CallEchoREST, Addr: addr, ServerID: benchID(roleGateway), Files: client, HTTP: true})
+}
+
+// needsGateway says whether anything is measured that the bare gateway has a part in.
+func (b *bench) needsGateway() bool {
+	return b.opts.wants(load.CallEchoREST) || slices.ContainsFunc(suite.All(), func(s suite.Service) bool {
+		return s.Baseline == load.CallEchoREST && len(s.Wanted(b.opts.only)) > 0
+	})
 }
 
 func (b *bench) connect(c load.Connect) error {

@@ -3,6 +3,7 @@
 //
 //	go run ./deploy/bench                              all calls, 100 000 persons
 //	go run ./deploy/bench --only identity.VerifyIdentity --json
+//	go run ./deploy/bench --only identity              all calls of one service
 //	go run ./deploy/bench --compare                    the same look-ups against 1 000, 100 000 and 1 000 000 persons
 //
 // The program starts itself anew for the echo server and for the load, so that server and client are processes of their own
@@ -15,6 +16,7 @@ import (
 	"os"
 
 	"samvirke.dev/deploy/bench/internal/load"
+	"samvirke.dev/deploy/bench/internal/suite"
 	"samvirke.dev/services/platform/app"
 )
 
@@ -35,7 +37,7 @@ func run(ctx context.Context, args []string) error {
 		case roleGateway:
 			return serveGateway(ctx, args[1:], os.Stdout)
 		case roleLoad:
-			return load.Serve(ctx, os.Stdin, os.Stdout)
+			return load.Serve(ctx, os.Stdin, os.Stdout, suite.Prepares())
 		}
 	}
 	opts, err := parse(args, os.Stderr)

@@ -5,15 +5,14 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
 	"samvirke.dev/deploy/bench/internal/load"
 	"samvirke.dev/deploy/bench/internal/report"
+	"samvirke.dev/deploy/bench/internal/suite"
 	"samvirke.dev/deploy/internal/proc"
 	"samvirke.dev/deploy/internal/say"
-	"samvirke.dev/deploy/internal/stack"
 )
 
 // The message sizes at which the echo is measured for itself: those of a VerifyIdentity.
@@ -62,30 +61,17 @@ func measure(ctx context.Context, exe string, opts options, progress io.Writer) 
 		return report.Report{}, err
 	}
 	if b.opts.wants(load.CallEchoREST) {
-		s := subject{target: load.CallEchoREST, call: load.CallEchoREST, pid: b.gateway.PID(), request: echoRequest, answer: echoAnswer}
-		if err := b.pair(ctx, s, 0); err != nil {
+		s := b.baseline(load.CallEchoREST, echoRequest, echoAnswer)
+		if err := b.pair(ctx, s, load.CallEcho, 0); err != nil {
 			return report.Report{}, err
 		}
 	}
-	err = b.services(ctx)
-	return b.report, err
-}
-
-// services measures every service, with every size of store.
-func (b *bench) services(ctx context.Context) error {
-	if len(b.opts.services()) == 0 {
-		return nil
-	}
-	binary, err := stack.Build(ctx, stack.IdentityPackage, filepath.Join(b.dir, "bin"), b.progress)
-	if err != nil {
-		return err
-	}
-	for _, n := range b.opts.sizes() {
-		if err := b.identityRows(ctx, binary, n); err != nil {
-			return fmt.Errorf("with %d persons: %w", n, err)
+	for _, s := range suite.All() {
+		if err := b.service(ctx, s); err != nil {
+			return report.Report{}, fmt.Errorf("%s: %w", s.Name, err)
 		}
 	}
-	return nil
+	return b.report, nil
 }
 
 func (b *bench) close(ctx context.Context) error {
@@ -132,13 +118,20 @@ func (b *bench) round(ctx context.Context, s subject, d time.Duration) (report.R
 	}, res, nil
 }
 
-func (b *bench) echoSubject(request, answer int) subject {
-	return subject{target: load.CallEcho, call: load.CallEcho, pid: b.echo.PID(), request: request, answer: answer}
+// baseline is the echo, bare or behind the bare gateway, with messages of these sizes.
+func (b *bench) baseline(name string, request, answer int) subject {
+	s := subject{target: name, call: name, request: request, answer: answer}
+	if name == load.CallEchoREST {
+		s.pid = b.gateway.PID()
+	} else {
+		s.pid = b.echo.PID()
+	}
+	return s
 }
 
 // echoRow measures the echo for itself.
 func (b *bench) echoRow(ctx context.Context) error {
-	s := b.echoSubject(echoRequest, echoAnswer)
+	s := b.baseline(load.CallEcho, echoRequest, echoAnswer)
 	if _, _, err := b.round(ctx, s, b.opts.duration); err != nil {
 		return err
 	}
@@ -158,17 +151,19 @@ func (b *bench) echoRow(ctx context.Context) error {
 	return nil
 }
 
-// pair measures a call and the echo beside it, in turn, at the same message sizes.
-func (b *bench) pair(ctx context.Context, s subject, persons int) error {
+// pair measures a call and a baseline beside it, in turn, at the same message sizes.
+func (b *bench) pair(ctx context.Context, s subject, baseline string, persons int) error {
 	say.F(b.progress, "measuring %s\n", s.call)
 	_, warm, err := b.round(ctx, s, b.opts.duration)
 	if err != nil {
 		return err
 	}
-	base := b.echoSubject(warm.RequestBytes, warm.ResponseBytes)
-	if s.request > 0 {
-		// It was told its sizes, which are those of the messages and not of their JSON.
-		base = b.echoSubject(s.request, s.answer)
+	base := b.baseline(baseline, warm.RequestBytes, warm.ResponseBytes)
+	switch {
+	case s.request > 0: // it was told its sizes, which are those of the messages and not of their JSON
+		base = b.baseline(baseline, s.request, s.answer)
+	case baseline == load.CallEchoREST: // its JSON is base64, which is a third longer than the message
+		base = b.baseline(baseline, warm.RequestBytes*3/4, warm.ResponseBytes*3/4)
 	}
 	ours, theirs := make([]report.Round, b.opts.rounds), make([]report.Round, b.opts.rounds)
 	for i := range ours {
@@ -179,7 +174,7 @@ func (b *bench) pair(ctx context.Context, s subject, persons int) error {
 			return err
 		}
 	}
-	row := report.Summarise(s.call, load.CallEcho, ours, theirs)
+	row := report.Summarise(s.call, baseline, ours, theirs)
 	row.RequestBytes, row.ResponseBytes, row.Persons = warm.RequestBytes, warm.ResponseBytes, persons
 	b.report.Results = append(b.report.Results, row)
 	return nil

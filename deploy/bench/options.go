@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"samvirke.dev/deploy/bench/internal/load"
+	"samvirke.dev/deploy/bench/internal/suite"
 )
 
 // The connections and the load of every target. Four connections are what a fund's gateway with a few replicas holds; one would
@@ -36,7 +37,11 @@ type options struct {
 
 // calls are what can be measured, in the order of the report.
 func calls() []string {
-	return []string{load.CallEcho, load.CallEchoREST, load.CallVerify, load.CallResolve, load.CallAddress, load.CallProtection, load.CallBatch}
+	out := []string{load.CallEcho, load.CallEchoREST}
+	for _, s := range suite.All() {
+		out = append(out, s.Calls...)
+	}
+	return out
 }
 
 func parse(args []string, out io.Writer) (options, error) {
@@ -44,7 +49,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	var only string
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	fs.SetOutput(out)
-	fs.StringVar(&only, "only", "", "comma-separated names: "+strings.Join(calls(), ", "))
+	fs.StringVar(&only, "only", "", "comma-separated names of calls or services: "+strings.Join(calls(), ", "))
 	fs.BoolVar(&o.json, "json", false, "write one line of JSON instead of a table")
 	fs.IntVar(&o.persons, "persons", 100_000, "how many persons the store holds")
 	fs.BoolVar(&o.compare, "compare", false, "measure with 1000, 100000 and 1000000 persons, one after the other")
@@ -53,7 +58,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	fs.IntVar(&o.rounds, "rounds", 5, "rounds for each call, each beside one of the echo")
 	fs.IntVar(&o.conns, "conns", defaultConns, "connections to each target")
 	fs.IntVar(&o.inFlight, "in-flight", defaultInFlight, "calls in flight")
-	fs.StringVar(&o.profile, "profile", "", "file for a CPU profile of identityd")
+	fs.StringVar(&o.profile, "profile", "", "file for a CPU profile of the service; with --only for one service")
 	fs.StringVar(&o.keep, "dir", "", "folder for data and logs, kept; a temporary one when empty")
 	if err := fs.Parse(args); err != nil {
 		return options{}, err
@@ -70,7 +75,7 @@ func (o options) check(fs *flag.FlagSet) error {
 		errs = append(errs, fmt.Errorf("unexpected argument %q", fs.Arg(0)))
 	}
 	for _, name := range o.only {
-		if !slices.Contains(calls(), name) {
+		if !slices.ContainsFunc(calls(), func(call string) bool { return suite.Named(call, []string{name}) }) {
 			errs = append(errs, fmt.Errorf("no call %q; there are %s", name, strings.Join(calls(), ", ")))
 		}
 	}
@@ -84,16 +89,11 @@ func (o options) check(fs *flag.FlagSet) error {
 }
 
 // wants reports whether a call is to be measured.
-func (o options) wants(call string) bool { return len(o.only) == 0 || slices.Contains(o.only, call) }
+func (o options) wants(call string) bool { return suite.Named(call, o.only) }
 
-// services are the calls wanted that need a service.
-func (o options) services() []string {
-	return slices.DeleteFunc(calls(), func(c string) bool { return c == load.CallEcho || c == load.CallEchoREST || !o.wants(c) })
-}
-
-// sizes are the numbers of persons to measure with.
-func (o options) sizes() []int {
-	if o.compare {
+// sizes are the numbers of persons to measure a service with.
+func (o options) sizes(s suite.Service) []int {
+	if o.compare && s.Sized {
 		return []int{1000, 100_000, 1_000_000}
 	}
 	return []int{o.persons}

@@ -23,6 +23,7 @@ type Entry struct {
 	RPC      string        // full name as called
 	Started  time.Time
 	Caller   workload.ID
+	Via      workload.ID // our own service that called in the caller's name; zero when the caller called itself
 	Trace    Trace
 	Decision *authz.Decision // nil when the call ended before one was made
 	Request  proto.Message   // nil when it could not be read

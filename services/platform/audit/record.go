@@ -34,7 +34,7 @@ func (r *Recorder) record(e *Entry, about subject, number int, ended time.Time, 
 }
 
 func actor(e *Entry) *auditv1.Actor {
-	a := &auditv1.Actor{}
+	a := &auditv1.Actor{Via: e.Via.String()}
 	if !e.Caller.IsZero() {
 		a.Workload, a.Organisation = e.Caller.String(), e.Caller.Org()
 		a.Kind = auditv1.ActorKind_ACTOR_KIND_SYSTEM

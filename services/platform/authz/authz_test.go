@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"samvirke.dev/certs/workload"
@@ -320,5 +321,28 @@ func TestGrantIsCheckedAgainstTheSchema(t *testing.T) {
 	}
 	if g, problems := authz.NewGrant(grant(func(g *agreementv1.Grant) { g.Rpc = "samvirke.income.v1.IncomeService/Match" }), vocabularyv1.Role_ROLE_FUND, all); g != nil || len(problems) > 0 {
 		t.Errorf("another service's RPC: %v %v", g, problems)
+	}
+}
+
+// A service of ours that calls in its own name needs no agreement where the schema's rule is open to it, and gets nothing personal.
+func TestServiceInItsOwnName(t *testing.T) {
+	t.Parallel()
+	m := methods(t)[verify]
+	open := &authz.Method{}
+	*open = *m
+	open.Rule = proto.CloneOf(m.Rule)
+	open.Rule.Callers = append(open.Rule.Callers, vocabularyv1.Role_ROLE_SERVICE)
+	who := caller(t, "spiffe://samvirke.example/svc/transfer")
+	if d := authz.Decide(one(t), authz.Request{Method: m, Caller: who, At: now()}); d.Allowed() || d.Role != vocabularyv1.Role_ROLE_SERVICE {
+		t.Errorf("decision is %+v", d)
+	}
+	d := authz.Decide(one(t), authz.Request{Method: open, Caller: who, At: now()})
+	if !d.Allowed() {
+		t.Fatalf("refused: %v", d.Reasons)
+	}
+	found := d.Grant.Release.Inspect(&identityv1.VerifyIdentityResponse{Verdict: identityv1.Verdict_VERDICT_MATCH},
+		vocabularyv1.Purpose_PURPOSE_UNSPECIFIED, vocabularyv1.SpecialBasis_SPECIAL_BASIS_UNSPECIFIED)
+	if len(found.Blocked) == 0 {
+		t.Error("a service got personal data without an agreement")
 	}
 }

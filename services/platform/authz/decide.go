@@ -46,8 +46,7 @@ func (d *Decision) deny(r commonv1.Reason) { d.Reasons = append(d.Reasons, r) }
 func Decide(agreements Agreements, in Request) *Decision {
 	d := &Decision{Organisation: in.Caller.Org(), Context: in.Context, Controller: in.Context.GetControllerId()}
 	if in.Caller.Kind() != workload.KindOrganisation {
-		d.Role = vocabularyv1.Role_ROLE_SERVICE
-		d.deny(commonv1.Reason_REASON_ROLE_NOT_ALLOWED)
+		d.service(in.Method)
 		return d
 	}
 	d.find(agreements, in)
@@ -58,6 +57,17 @@ func Decide(agreements Agreements, in Request) *Decision {
 		d.deny(commonv1.Reason_REASON_FIELDS_EXCEED)
 	}
 	return d
+}
+
+// service decides about one of our own services that calls in its own name: its certificate and the schema's rule are enough, since what is
+// open to services concerns no controller and needs no agreement.
+func (d *Decision) service(m *Method) {
+	d.Role = vocabularyv1.Role_ROLE_SERVICE
+	if !slices.Contains(m.Rule.GetCallers(), d.Role) {
+		d.deny(commonv1.Reason_REASON_ROLE_NOT_ALLOWED)
+		return
+	}
+	d.Grant = &Grant{RPC: m.Name, Release: m.internal}
 }
 
 // find looks the agreement up: organisation, controller, in force, role, RPC.

@@ -28,6 +28,7 @@ type Method struct {
 	Plan     *Plan // the fields of the response, for the egress guard
 	Open     bool  // health and reflection: no person, no agreement, any verified caller
 
+	internal *Release                     // what a service of ours gets: all that is no personal data
 	items    protoreflect.FieldDescriptor // the repeated message field of a batch, or nil
 	response protoreflect.MessageType
 }
@@ -95,6 +96,9 @@ func complete(method *Method, md protoreflect.MethodDescriptor) (*Method, error)
 		return nil, fmt.Errorf("no type for the response of %s", method.Name)
 	}
 	method.response = response
+	if method.internal, err = method.Plan.NewRelease(nil); err != nil {
+		return nil, fmt.Errorf("release of %s: %w", method.Name, err)
+	}
 	fields := md.Input().Fields()
 	for i := range fields.Len() {
 		if fd := fields.Get(i); fd.IsList() && fd.Message() != nil {

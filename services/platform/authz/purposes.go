@@ -95,8 +95,12 @@ func NeedsLegalReference(p vocabularyv1.Purpose) bool {
 	return !ok || row.legalRef
 }
 
-// allows says whether an answer for this purpose may hold data of the class.
+// allows says whether an answer for this purpose may hold data of the class. Without a purpose, as one of our own services calls,
+// nothing personal is.
 func allows(p vocabularyv1.Purpose, special vocabularyv1.SpecialBasis, class vocabularyv1.DataClass) bool {
+	if p == vocabularyv1.Purpose_PURPOSE_UNSPECIFIED {
+		return technical&(1<<class) != 0
+	}
 	row, ok := rowOf(p)
 	if !ok {
 		return false

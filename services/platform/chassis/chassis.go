@@ -20,6 +20,7 @@ import (
 	"samvirke.dev/services/platform/audit"
 	"samvirke.dev/services/platform/clock"
 	"samvirke.dev/services/platform/keys"
+	"samvirke.dev/services/platform/maintenance"
 	"samvirke.dev/services/platform/rpc"
 	"samvirke.dev/services/platform/sqlkit"
 	"samvirke.dev/services/platform/telemetry"
@@ -129,7 +130,7 @@ func (c *Chassis) openTelemetry(ctx context.Context) error {
 	t, err := telemetry.New(ctx, telemetry.Config{
 		Endpoint: c.cfg.Telemetry.Endpoint, CAFile: c.cfg.Telemetry.CAFile, SampleRatio: c.cfg.Telemetry.SampleRatio,
 		ServiceName: c.opts.Name, ServiceVersion: c.opts.Version, InstanceID: instance, LogLevel: level, LogWriter: c.opts.Log,
-		SpanNames: c.opts.SpanNames,
+		SpanNames: c.opts.SpanNames, QueueDir: c.cfg.Telemetry.QueueDir, QueueLimit: int64(c.cfg.Telemetry.QueueLimit),
 	})
 	if err != nil {
 		return err
@@ -283,6 +284,12 @@ func (c *Chassis) openServer(context.Context) error {
 	}
 	limits := rpc.DefaultConfig()
 	limits.Reflection = c.cfg.Reflection
+	windows, err := maintenance.Parse(c.cfg.Maintenance)
+	if err != nil {
+		return err
+	}
+	limits.Maintenance = windows
+	limits.ActFor = rpc.ActFor{Edges: c.cfg.Accept.Edges, Services: c.cfg.Accept.Services}
 	c.Server, err = rpc.New(limits, rpc.Deps{
 		TLS: tlsConfig, Log: c.Log, Clock: c.Clock, DB: c.DB, Recorder: c.recorder, Seal: seal, RequestIDs: ids,
 		TracerProvider: c.Telemetry.TracerProvider(), MeterProvider: c.Telemetry.MeterProvider(), Propagator: c.Telemetry.Propagator(),

@@ -70,6 +70,9 @@ func permissionRow(r Reason) (Row, bool) {
 	case commonv1.Reason_REASON_ROLE_NOT_ALLOWED:
 		return Row{Denied, "This method is not open to callers of this kind.", ActorCaller,
 			"Use a method that is open to this kind of caller."}, true
+	case commonv1.Reason_REASON_ACTING_NOT_ALLOWED:
+		return Row{Denied, "The calling service may not act for the organisation that it named.", ActorOperator,
+			"Let the service act for organisations in the configuration (accept.edges, accept.services), or call without naming one."}, true
 	case commonv1.Reason_REASON_RPC_NOT_GRANTED:
 		return Row{Denied, "The agreement does not grant this method.", ActorController,
 			"Extend the agreement if the method is needed and lawful."}, true

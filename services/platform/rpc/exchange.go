@@ -19,13 +19,15 @@ type Exchange struct {
 	Method   *authz.Method // nil for an RPC that does not exist here
 	EventID  string
 	Caller   workload.ID // zero when the certificate names no workload that we can read
+	Via      workload.ID // our own service that calls in the caller's name; zero when the caller calls itself
 	Request  proto.Message
 	Response proto.Message
 	Entry    *audit.Entry
 	Decision *authz.Decision
 
-	parent trace.SpanContext // the caller's span, invalid when it has none
-	handle func(ctx context.Context) (proto.Message, error)
+	parent   trace.SpanContext // the caller's span, invalid when it has none
+	misnamed bool              // the connection's own workload may not call in the name that it gave
+	handle   func(ctx context.Context) (proto.Message, error)
 }
 
 // open says whether the RPC needs neither agreement nor record: health and reflection.

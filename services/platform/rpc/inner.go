@@ -28,7 +28,7 @@ func (s *Server) audit(next handler) handler {
 		}
 		defer s.recorder.Opened()()
 		x.Entry = &audit.Entry{
-			EventID: x.EventID, Method: x.Method, RPC: x.recordedName(), Started: s.clock.Now(), Caller: x.Caller,
+			EventID: x.EventID, Method: x.Method, RPC: x.recordedName(), Started: s.clock.Now(), Caller: x.Caller, Via: x.Via,
 			Trace: traceOf(ctx, x.parent), Request: x.Request,
 		}
 		err := next(audit.With(ctx, x.Entry), x)
@@ -101,6 +101,9 @@ func (s *Server) authorise(next handler) handler {
 		if x.Caller.IsZero() {
 			return errs.New(commonv1.Reason_REASON_CALLER_UNKNOWN)
 		}
+		if x.misnamed {
+			return errs.New(commonv1.Reason_REASON_ACTING_NOT_ALLOWED)
+		}
 		d := authz.Decide(s.agreements(), authz.Request{
 			Method: x.Method, Caller: x.Caller, Context: authz.ContextOf(x.Request), Wanted: authz.WantedOf(x.Request), At: x.Entry.Started,
 		})
@@ -160,24 +163,6 @@ func (s *Server) budget(next handler) handler {
 		}
 		ctx, cancel := context.WithTimeout(ctx, allowed)
 		defer cancel()
-		return next(ctx, x)
-	}
-}
-
-// quota counts the persons asked about against the agreement's quota, over all replicas.
-func (s *Server) quota(next handler) handler {
-	return func(ctx context.Context, x *Exchange) error {
-		if x.open() || x.Decision.Grant.Quota.Requests == 0 {
-			return next(ctx, x)
-		}
-		grant := x.Decision.Grant
-		ok, retry, err := s.quotas.Take(ctx, x.Decision.Agreement.GetId()+" "+grant.RPC, grant.Quota, x.Method.Cost(x.Request))
-		switch {
-		case err != nil:
-			return errs.New(commonv1.Reason_REASON_STORE_UNAVAILABLE, errs.Cause(err))
-		case !ok:
-			return errs.New(commonv1.Reason_REASON_QUOTA_EXCEEDED, errs.RetryAfter(retry))
-		}
 		return next(ctx, x)
 	}
 }

@@ -97,7 +97,7 @@ func gone(err error) error {
 
 // exchange runs the steps once a message.
 func (a *around) exchange(ctx context.Context, request proto.Message, handle func(context.Context) (proto.Message, error)) (proto.Message, error) {
-	x := &Exchange{RPC: a.call.RPC, Method: a.call.Method, Caller: a.call.Caller, EventID: ids.NewEventID(), Request: request, parent: a.call.parent, handle: handle}
+	x := &Exchange{RPC: a.call.RPC, Method: a.call.Method, Caller: a.call.Caller, Via: a.call.Via, misnamed: a.call.misnamed, EventID: ids.NewEventID(), Request: request, parent: a.call.parent, handle: handle}
 	ctx = telemetry.WithEventID(ctx, x.EventID)
 	if err := a.server.message(ctx, x); err != nil {
 		return nil, a.server.finish(ctx, x, err)

@@ -11,7 +11,6 @@ import (
 
 	"samvirke.dev/certs/mtls"
 	"samvirke.dev/certs/workload"
-	"samvirke.dev/deploy/bench/internal/echo"
 )
 
 func (w *Worker) connect(ctx context.Context, c Connect) error {
@@ -30,12 +29,12 @@ func (w *Worker) connect(ctx context.Context, c Connect) error {
 	if old, ok := w.targets[c.Target]; ok {
 		old.close()
 	}
-	t := &target{}
+	t := &Target{}
 	w.targets[c.Target] = t
 	for range c.Conns {
 		if c.HTTP {
 			t.rest = append(t.rest, newRESTClient(conf.Clone()))
-			t.url = "https://" + c.Addr + echo.Path
+			t.base = "https://" + c.Addr
 			continue
 		}
 		conn, err := grpc.NewClient("passthrough:///"+c.Addr, grpc.WithTransportCredentials(credentials.NewTLS(conf)))
@@ -63,7 +62,7 @@ func ready(ctx context.Context, conn *grpc.ClientConn) error {
 	return nil
 }
 
-func (t *target) close() {
+func (t *Target) close() {
 	for _, c := range t.conns {
 		// Nothing is in flight any more, and the process ends next.
 		_ = c.Close()

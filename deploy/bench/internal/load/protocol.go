@@ -3,12 +3,16 @@
 // input and output, so that rounds against different targets can be interleaved without connecting anew.
 package load
 
-import "samvirke.dev/deploy/internal/localca"
+import (
+	"encoding/json"
+
+	"samvirke.dev/deploy/internal/localca"
+)
 
 // Command is one line of JSON to the load process. Exactly one field is set.
 type Command struct {
 	Connect *Connect `json:"connect,omitempty"`
-	Prepare *Prepare `json:"prepare,omitempty"`
+	Ready   *Ready   `json:"ready,omitempty"`
 	Run     *Run     `json:"run,omitempty"`
 }
 
@@ -23,17 +27,12 @@ type Connect struct {
 	HTTP bool `json:"http,omitempty"`
 }
 
-// Prepare reads the persons who are asked for and resolves some of them to handles.
-type Prepare struct {
-	Target string `json:"target"`
-	// People is a file of Person lines.
-	People string `json:"people"`
-	// Handles is how many persons are resolved.
-	Handles int `json:"handles"`
-	// Controller is on whose responsibility the calls are made.
-	Controller string `json:"controller"`
-	// LegalReference is the law they rely on.
-	LegalReference string `json:"legal_reference"`
+// Ready prepares the calls of a service against a target.
+type Ready struct {
+	Target  string `json:"target"`
+	Service string `json:"service"`
+	// Data is for the service's Prepare.
+	Data json.RawMessage `json:"data"`
 }
 
 // Run makes calls for a while.

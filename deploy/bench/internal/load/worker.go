@@ -7,12 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
+	"maps"
 	"sync"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
-	"google.golang.org/grpc"
 
 	"samvirke.dev/services/platform/clock"
 )
@@ -26,24 +25,22 @@ const maxLatency = int64(callTimeout / time.Microsecond)
 // maxLine bounds a line of the protocol.
 const maxLine = 1 << 20
 
-// target is a set of connections.
-type target struct {
-	conns []*grpc.ClientConn
-	// rest are clients with one connection each, for a target that is asked over REST at url.
-	rest []*http.Client
-	url  string
-}
-
 // Worker executes commands.
 type Worker struct {
-	clk     clock.Clock
-	targets map[string]*target
-	people  *people
+	clk      clock.Clock
+	services map[string]Prepare
+	targets  map[string]*Target
+	lanes    map[string]Lane // of the services that are ready, by the names of their calls
+}
+
+// NewWorker returns a worker that can make the calls of the services, which are named by the keys.
+func NewWorker(services map[string]Prepare) *Worker {
+	return &Worker{clk: clock.System(), services: services, targets: map[string]*Target{}, lanes: map[string]Lane{}}
 }
 
 // Serve executes the commands that come in until in ends.
-func Serve(ctx context.Context, in io.Reader, out io.Writer) error {
-	w := &Worker{clk: clock.System(), targets: map[string]*target{}}
+func Serve(ctx context.Context, in io.Reader, out io.Writer, services map[string]Prepare) error {
+	w := NewWorker(services)
 	defer w.close()
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, maxLine)
@@ -70,13 +67,23 @@ func (w *Worker) execute(ctx context.Context, cmd Command) (*Result, error) {
 	switch {
 	case cmd.Connect != nil:
 		return nil, w.connect(ctx, *cmd.Connect)
-	case cmd.Prepare != nil:
-		return nil, w.prepare(ctx, *cmd.Prepare)
+	case cmd.Ready != nil:
+		return nil, w.ready(ctx, *cmd.Ready)
 	case cmd.Run != nil:
 		return w.run(ctx, *cmd.Run)
 	default:
 		return nil, errors.New("empty command")
 	}
+}
+
+func (w *Worker) ready(ctx context.Context, r Ready) error {
+	t, prepare := w.targets[r.Target], w.services[r.Service]
+	if t == nil || prepare == nil {
+		return fmt.Errorf("no target %q or no service %q", r.Target, r.Service)
+	}
+	lanes, err := prepare(ctx, t, r.Data)
+	maps.Copy(w.lanes, lanes)
+	return err
 }
 
 func (w *Worker) close() {
@@ -101,7 +108,7 @@ func (w *Worker) run(ctx context.Context, r Run) (*Result, error) {
 		return nil, fmt.Errorf("no target %q", r.Target)
 	}
 	lanes := make([]*lane, r.InFlight)
-	callers := make([]caller, r.InFlight)
+	callers := make([]Caller, r.InFlight)
 	for i := range lanes {
 		c, err := w.caller(t, r, i)
 		if err != nil {
@@ -121,10 +128,10 @@ func (w *Worker) run(ctx context.Context, r Run) (*Result, error) {
 }
 
 // drive makes calls until the time is up or its caller is beyond use.
-func (l *lane) drive(ctx context.Context, clk clock.Clock, c caller, end time.Time) {
+func (l *lane) drive(ctx context.Context, clk clock.Clock, c Caller, end time.Time) {
 	before := clk.Now()
 	for before.Before(end) && ctx.Err() == nil {
-		sizes, err := c.call(ctx)
+		sizes, err := c.Call(ctx)
 		after := clk.Now()
 		if err != nil {
 			l.failed++
@@ -134,12 +141,12 @@ func (l *lane) drive(ctx context.Context, clk clock.Clock, c caller, end time.Ti
 		} else {
 			// A latency beyond the end of the scale would be an error; the call's deadline lies there.
 			_ = l.hist.RecordValue(min(after.Sub(before).Microseconds(), maxLatency))
-			l.request += int64(sizes.request)
-			l.answer += int64(sizes.answer)
+			l.request += int64(sizes.Request)
+			l.answer += int64(sizes.Answer)
 		}
 		before = after
 	}
-	if err := c.finish(); err != nil {
+	if err := c.Finish(); err != nil {
 		l.failed++
 		if l.first == nil {
 			l.first = err

@@ -590,7 +590,10 @@ type Actor struct {
 	// Organisation, as `DK:12345678`; empty for our own services.
 	Organisation string `protobuf:"bytes,3,opt,name=organisation,proto3" json:"organisation,omitempty"`
 	// The caller's pseudonym for its employee.
-	Employee      string `protobuf:"bytes,4,opt,name=employee,proto3" json:"employee,omitempty"`
+	Employee string `protobuf:"bytes,4,opt,name=employee,proto3" json:"employee,omitempty"`
+	// SPIFFE id of our own service that called in the organisation's name, as the REST gateway does; empty when the organisation called
+	// itself.
+	Via           string `protobuf:"bytes,5,opt,name=via,proto3" json:"via,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -649,6 +652,13 @@ func (x *Actor) GetOrganisation() string {
 func (x *Actor) GetEmployee() string {
 	if x != nil {
 		return x.Employee
+	}
+	return ""
+}
+
+func (x *Actor) GetVia() string {
+	if x != nil {
+		return x.Via
 	}
 	return ""
 }
@@ -828,12 +838,13 @@ const file_samvirke_audit_v1_record_proto_rawDesc = "" +
 	"\x06Writer\x12 \n" +
 	"\aservice\x18\x01 \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\aservice\x12 \n" +
 	"\aversion\x18\x02 \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\aversion\x12\"\n" +
-	"\binstance\x18\x03 \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\binstance\"\xc7\x01\n" +
+	"\binstance\x18\x03 \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\binstance\"\xe1\x01\n" +
 	"\x05Actor\x128\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1c.samvirke.audit.v1.ActorKindB\x06\x8a\xe2\x18\x02\b\x02R\x04kind\x12\"\n" +
 	"\bworkload\x18\x02 \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\bworkload\x12*\n" +
 	"\forganisation\x18\x03 \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\forganisation\x124\n" +
-	"\bemployee\x18\x04 \x01(\tB\x18\x8a\xe2\x18\x14\b\x03\x12\x10dpv:PseudonymiseR\bemployee\"h\n" +
+	"\bemployee\x18\x04 \x01(\tB\x18\x8a\xe2\x18\x14\b\x03\x12\x10dpv:PseudonymiseR\bemployee\x12\x18\n" +
+	"\x03via\x18\x05 \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\x03via\"h\n" +
 	"\fAgreementRef\x12\x16\n" +
 	"\x02id\x18\x01 \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\x02id\x12 \n" +
 	"\aversion\x18\x02 \x01(\rB\x06\x8a\xe2\x18\x02\b\x02R\aversion\x12\x1e\n" +

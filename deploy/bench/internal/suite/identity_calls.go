@@ -1,7 +1,8 @@
-package load
+package suite
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
+	"samvirke.dev/deploy/bench/internal/load"
 	identityv1 "samvirke.dev/proto/gen/go/samvirke/identity/v1"
 )
 
@@ -31,35 +33,45 @@ const (
 	wrongEvery = 8
 )
 
-func (w *Worker) identityCaller(conn *grpc.ClientConn, call string, i int) (caller, error) {
-	if w.people == nil {
-		return nil, errors.New("no persons prepared")
+// identityLanes are the identity service's calls, of a people file's persons.
+func identityLanes(ctx context.Context, t *load.Target, data json.RawMessage) (map[string]load.Lane, error) {
+	var conf identityData
+	if err := json.Unmarshal(data, &conf); err != nil {
+		return nil, fmt.Errorf("identity: data: %w", err)
 	}
-	// Each lane draws its own persons, the same ones in every run.
-	ask := &asker{people: w.people, rnd: rand.New(rand.NewPCG(uint64(i), 1))} //nolint:gosec // a choice of persons, no secret
-	u := &unary{conn: conn, audited: true}
-	switch call {
-	case CallVerify:
-		u.method, u.next = identityv1.IdentityService_VerifyIdentity_FullMethodName, ask.verify
-	case CallResolve:
-		u.method, u.next = identityv1.IdentityService_ResolveSubject_FullMethodName, ask.resolve
-	case CallAddress:
-		u.method, u.next = identityv1.IdentityService_GetPostalAddress_FullMethodName, ask.address
-	case CallProtection:
-		u.method, u.next = identityv1.IdentityService_GetProtectionStatus_FullMethodName, ask.protection
-	case CallBatch:
-		return &batch{conn: conn, ask: ask}, nil
-	default:
-		return nil, fmt.Errorf("no call %q", call)
+	p, err := readPeople(ctx, t, conf)
+	if err != nil {
+		return nil, err
 	}
-	return u, nil
+	lane := func(method string, next func(*asker) (proto.Message, proto.Message, func() error)) load.Lane {
+		return func(t *load.Target, i int) (load.Caller, error) {
+			conn, err := t.Conn(i)
+			ask := newAsker(p, i)
+			return &load.Unary{Conn: conn, Method: method, Audited: true, Next: func() (req, resp proto.Message, check func() error) { return next(ask) }}, err
+		}
+	}
+	return map[string]load.Lane{
+		CallVerify:     lane(identityv1.IdentityService_VerifyIdentity_FullMethodName, (*asker).verify),
+		CallResolve:    lane(identityv1.IdentityService_ResolveSubject_FullMethodName, (*asker).resolve),
+		CallAddress:    lane(identityv1.IdentityService_GetPostalAddress_FullMethodName, (*asker).address),
+		CallProtection: lane(identityv1.IdentityService_GetProtectionStatus_FullMethodName, (*asker).protection),
+		CallBatch: func(t *load.Target, i int) (load.Caller, error) {
+			conn, err := t.Conn(i)
+			return &batch{conn: conn, ask: newAsker(p, i)}, err
+		},
+	}, nil
 }
 
 // asker makes up questions and knows the right answers.
 type asker struct {
-	people *people
+	people *asked
 	rnd    *rand.Rand
 	n      int
+}
+
+// newAsker draws persons of its own for each lane, the same ones in every run.
+func newAsker(p *asked, lane int) *asker {
+	return &asker{people: p, rnd: rand.New(rand.NewPCG(uint64(lane), 1))} //nolint:gosec // a choice of persons, no secret
 }
 
 func (a *asker) person() person { return a.people.all[a.rnd.IntN(len(a.people.all))] }
@@ -130,11 +142,12 @@ type batch struct {
 	stream grpc.BidiStreamingClient[identityv1.BatchVerifyRequest, identityv1.BatchVerifyResponse]
 }
 
-func (b *batch) call(ctx context.Context) (sizes, error) {
+// Call implements load.Caller.
+func (b *batch) Call(ctx context.Context) (load.Sizes, error) {
 	if b.stream == nil {
 		stream, err := identityv1.NewIdentityServiceClient(b.conn).BatchVerify(ctx)
 		if err != nil {
-			return sizes{}, err
+			return load.Sizes{}, err
 		}
 		b.stream = stream
 	}
@@ -148,20 +161,20 @@ func (b *batch) call(ctx context.Context) (sizes, error) {
 	resp, err := b.exchange(req)
 	if err != nil {
 		b.stream = nil
-		return sizes{}, err
+		return load.Sizes{}, err
 	}
 	if len(resp.GetResults()) != len(want) {
-		return sizes{}, fmt.Errorf("%d results for %d items", len(resp.GetResults()), len(want))
+		return load.Sizes{}, fmt.Errorf("%d results for %d items", len(resp.GetResults()), len(want))
 	}
 	if resp.GetEventId() == "" {
-		return sizes{}, errors.New("answer without an event id")
+		return load.Sizes{}, errors.New("answer without an event id")
 	}
 	for i, r := range resp.GetResults() {
 		if err := sameVerdict(r.GetVerdict(), want[i]); err != nil {
-			return sizes{}, err
+			return load.Sizes{}, err
 		}
 	}
-	return sizes{request: proto.Size(req), answer: proto.Size(resp)}, nil
+	return load.Sizes{Request: proto.Size(req), Answer: proto.Size(resp)}, nil
 }
 
 func (b *batch) exchange(req *identityv1.BatchVerifyRequest) (*identityv1.BatchVerifyResponse, error) {
@@ -170,8 +183,8 @@ func (b *batch) exchange(req *identityv1.BatchVerifyRequest) (*identityv1.BatchV
 	return b.stream.Recv()
 }
 
-// finish closes the stream and waits for its end.
-func (b *batch) finish() error {
+// Finish closes the stream and waits for its end. It implements load.Caller.
+func (b *batch) Finish() error {
 	if b.stream == nil {
 		return nil
 	}

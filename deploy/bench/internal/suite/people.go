@@ -1,4 +1,4 @@
-package load
+package suite
 
 import (
 	"bufio"
@@ -9,8 +9,7 @@ import (
 	"strings"
 	"sync"
 
-	"google.golang.org/grpc"
-
+	"samvirke.dev/deploy/bench/internal/load"
 	commonv1 "samvirke.dev/proto/gen/go/samvirke/common/v1"
 	identityv1 "samvirke.dev/proto/gen/go/samvirke/identity/v1"
 	vocabularyv1 "samvirke.dev/proto/gen/go/samvirke/vocabulary/v1"
@@ -19,8 +18,8 @@ import (
 // prepareLanes is how many persons are resolved at once.
 const prepareLanes = 32
 
-// people are the persons asked for.
-type people struct {
+// asked are the persons asked for.
+type asked struct {
 	all     []person
 	handles []string
 	// verify and address are the contexts in which calls are made.
@@ -35,29 +34,26 @@ type person struct {
 	name    string
 }
 
-// PersonLine writes a person as the people file has it.
-func PersonLine(country, number, name string) string {
+// personLine writes a person as the people file has it.
+func personLine(country, number, name string) string {
 	return country + "\t" + number + "\t" + name + "\n"
 }
 
-func (w *Worker) prepare(ctx context.Context, p Prepare) error {
-	all, err := readPeople(p.People)
+// readPeople reads the persons and resolves some of them to handles.
+func readPeople(ctx context.Context, t *load.Target, conf identityData) (*asked, error) {
+	all, err := readFile(conf.People)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	t, ok := w.targets[p.Target]
-	if !ok || len(t.conns) == 0 {
-		return fmt.Errorf("no target %q", p.Target)
-	}
-	w.people = &people{
+	p := &asked{
 		all:     all,
-		verify:  requestContext(p, vocabularyv1.Purpose_PURPOSE_IDENTIFICATION),
-		address: requestContext(p, vocabularyv1.Purpose_PURPOSE_ADDRESS_UPDATE),
+		verify:  requestContext(conf, vocabularyv1.Purpose_PURPOSE_IDENTIFICATION),
+		address: requestContext(conf, vocabularyv1.Purpose_PURPOSE_ADDRESS_UPDATE),
 	}
-	return w.people.resolve(ctx, t.conns, p.Handles)
+	return p, p.resolve(ctx, t, conf.Handles)
 }
 
-func requestContext(p Prepare, purpose vocabularyv1.Purpose) *commonv1.RequestContext {
+func requestContext(p identityData, purpose vocabularyv1.Purpose) *commonv1.RequestContext {
 	return &commonv1.RequestContext{
 		ControllerId:   p.Controller,
 		Purpose:        purpose,
@@ -67,7 +63,7 @@ func requestContext(p Prepare, purpose vocabularyv1.Purpose) *commonv1.RequestCo
 	}
 }
 
-func readPeople(path string) ([]person, error) {
+func readFile(path string) ([]person, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("people: %w", err)
@@ -90,14 +86,19 @@ func readPeople(path string) ([]person, error) {
 }
 
 // resolve asks for the handles of n persons spread evenly over all of them.
-func (p *people) resolve(ctx context.Context, conns []*grpc.ClientConn, n int) error {
+func (p *asked) resolve(ctx context.Context, t *load.Target, n int) error {
 	n = min(n, len(p.all))
 	p.handles = make([]string, n)
 	errs := make([]error, prepareLanes)
 	var wg sync.WaitGroup
 	for l := range prepareLanes {
 		wg.Go(func() {
-			client := identityv1.NewIdentityServiceClient(conns[l%len(conns)])
+			conn, err := t.Conn(l)
+			if err != nil {
+				errs[l] = err
+				return
+			}
+			client := identityv1.NewIdentityServiceClient(conn)
 			for i := l; i < n && errs[l] == nil; i += prepareLanes {
 				who := p.all[i*len(p.all)/n]
 				resp, err := client.ResolveSubject(ctx, &identityv1.ResolveSubjectRequest{Context: p.verify, NationalId: who.id()})
