@@ -138,7 +138,7 @@ func (s *Service) offered(ctx context.Context, e Envelope) (Outcome, error) {
 	if err := s.examine(ctx, e, &offer); err != nil {
 		return 0, err
 	}
-	c, err := s.Machine.Accept(offer, s.today())
+	c, err := s.Machine.Accept(offer, s.Today())
 	if err != nil {
 		return 0, err
 	}
@@ -221,7 +221,7 @@ func (s *Service) told(ctx context.Context, e Envelope) (Outcome, error) {
 	_, err = s.take(ctx, c, step{
 		event: e.Report.Event, actor: actorIn(*e.Report),
 		move: func(_ context.Context, c cases.Case) (cases.Case, error) {
-			return s.Machine.Follow(c, *e.Report, s.today())
+			return s.Machine.Follow(c, *e.Report, s.Today())
 		},
 		then: func(ctx context.Context, c *cases.Case) error { return s.follow(ctx, *c, e) },
 	})

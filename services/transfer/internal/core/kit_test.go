@@ -228,3 +228,9 @@ func caller(fund string) core.Caller { return core.Caller{Fund: fund, Actor: "em
 func part(ctx context.Context, s *samvirke, fund, id string, n int, kind cases.PackageKind, last bool) (store.Part, error) {
 	return s.Wrap(ctx, caller(fund), id, cases.Part{Number: n, Kind: kind, Last: last}, []byte("content of the part"))
 }
+
+// day is a date that is written rightly.
+func day(text string) civil.Date {
+	d, _ := civil.Parse(text)
+	return d
+}

@@ -44,7 +44,7 @@ func (s *Service) Submit(ctx context.Context, by Caller, id string, a Applicatio
 	if err != nil {
 		return cases.Case{}, err
 	}
-	today := s.today()
+	today := s.Today()
 	return s.apply(ctx, by.Fund, id, step{
 		event: cases.Submit, actor: cases.Receiving,
 		move: func(_ context.Context, c cases.Case) (cases.Case, error) {
@@ -75,7 +75,7 @@ func (s *Service) subject(number string) ([]byte, error) {
 // Verify accepts the member's power of attorney.
 func (s *Service) Verify(ctx context.Context, by Caller, id, text string) (cases.Case, error) {
 	poa, failed := s.Assertions.Verify(text)
-	today := s.today()
+	today := s.Today()
 	var d details
 	return s.apply(ctx, by.Fund, id, step{
 		event: cases.VerifyPoA, actor: cases.Receiving,
@@ -111,7 +111,7 @@ func (s *Service) SendRequest(ctx context.Context, by Caller, id string) (cases.
 	return s.apply(ctx, by.Fund, id, step{
 		event: cases.SendRequest, actor: cases.Receiving,
 		move: func(_ context.Context, c cases.Case) (cases.Case, error) {
-			return s.Machine.Request(c, cases.Receiving, by.Human(), s.today())
+			return s.Machine.Request(c, cases.Receiving, by.Human(), s.Today())
 		},
 		then: func(ctx context.Context, c *cases.Case) error {
 			d, err := s.details(ctx, *c)
@@ -155,7 +155,7 @@ func (s *Service) Withdraw(ctx context.Context, by Caller, id string) (cases.Cas
 
 // withdraw is also what a releasing fund does when the receiving one tells it.
 func (s *Service) withdraw(ctx context.Context, c cases.Case) (cases.Case, error) {
-	next, err := s.Machine.Withdraw(c, cases.Member, s.today())
+	next, err := s.Machine.Withdraw(c, cases.Member, s.Today())
 	if err != nil {
 		return c, err
 	}

@@ -26,7 +26,7 @@ func (s *Service) Acknowledge(ctx context.Context, by Caller, id string, a Ackno
 	return s.apply(ctx, by.Fund, id, step{
 		event: cases.Acknowledge, actor: cases.Releasing,
 		move: func(_ context.Context, c cases.Case) (cases.Case, error) {
-			return s.Machine.Acknowledge(c, actorOf(c), by.Human(), a.Handle, a.Membership, a.Protected, s.today())
+			return s.Machine.Acknowledge(c, actorOf(c), by.Human(), a.Handle, a.Membership, a.Protected, s.Today())
 		},
 		then: func(ctx context.Context, c *cases.Case) error {
 			if err := s.belongs(ctx, *c, a.Since); err != nil {
@@ -74,7 +74,7 @@ func (s *Service) Deliver(ctx context.Context, by Caller, id string, wrapped sto
 	return s.apply(ctx, by.Fund, id, step{
 		event: event, actor: cases.Releasing,
 		move: func(_ context.Context, c cases.Case) (cases.Case, error) {
-			return s.Machine.Deliver(c.Protect(protected), actorOf(c), by.Human(), wrapped.Part, s.today())
+			return s.Machine.Deliver(c.Protect(protected), actorOf(c), by.Human(), wrapped.Part, s.Today())
 		},
 		then: func(ctx context.Context, c *cases.Case) error {
 			if err := s.Store.PutPart(ctx, c.ID, c.Fund, wrapped); err != nil {
@@ -94,7 +94,7 @@ func (s *Service) ConfirmExit(ctx context.Context, by Caller, id string) (cases.
 			if err != nil {
 				return c, err
 			}
-			return s.Machine.Confirm(c, actorOf(c), by.Human(), since, s.today())
+			return s.Machine.Confirm(c, actorOf(c), by.Human(), since, s.Today())
 		},
 		then: func(ctx context.Context, c *cases.Case) error {
 			if err := s.Store.Move(ctx, c.Subject, c.Fund, c.Other, c.Effective, c.ID); err != nil {

@@ -66,7 +66,8 @@ func New(d Deps) (*Service, error) {
 	return &Service{d}, errors.Join(missing...)
 }
 
-func (s *Service) today() civil.Date { return civil.Of(s.Clock.Now().In(s.Zone)) }
+// Today is the date by which everything is decided.
+func (s *Service) Today() civil.Date { return civil.Of(s.Clock.Now().In(s.Zone)) }
 
 // Application is what a member gives (SEK-23), and what the rules need besides.
 type Application struct {

@@ -20,7 +20,7 @@ const (
 // MissDeadlines counts the missed deadlines of all records whose day has passed, and says how many. It can be run at any time and again:
 // a record that was swept has a later day, or none.
 func (s *Service) MissDeadlines(ctx context.Context) (int, error) {
-	today, done := s.today(), 0
+	today, done := s.Today(), 0
 	next := map[string]civil.Date{}
 	for _, country := range []string{rules.Denmark, rules.Sweden} {
 		day, err := s.Machine.Reminder(country, today)
@@ -43,7 +43,7 @@ func (s *Service) ExpirePoAs(ctx context.Context) (int, error) {
 	return s.each(ctx, s.Store.ExpiredPoA, step{
 		event: cases.ExpirePoA, actor: cases.System,
 		move: func(_ context.Context, c cases.Case) (cases.Case, error) {
-			return s.Machine.Expire(c, cases.System, s.today())
+			return s.Machine.Expire(c, cases.System, s.Today())
 		},
 		then: func(ctx context.Context, c *cases.Case) error {
 			if c.Side == cases.Receiving {
@@ -59,7 +59,7 @@ func (s *Service) ReachDays(ctx context.Context) (int, error) {
 	return s.each(ctx, s.Store.DayReached, step{
 		event: cases.DayReached, actor: cases.System,
 		move: func(_ context.Context, c cases.Case) (cases.Case, error) {
-			return s.Machine.Reach(c, cases.System, s.today())
+			return s.Machine.Reach(c, cases.System, s.Today())
 		},
 		then: func(ctx context.Context, c *cases.Case) error {
 			return s.Store.SetAddress(ctx, c.ID, c.Fund, store.AddressPending)
@@ -71,7 +71,7 @@ func (s *Service) ReachDays(ctx context.Context) (int, error) {
 func (s *Service) each(ctx context.Context, due func(context.Context, civil.Date, int) ([]store.Due, error), st step) (int, error) {
 	done := 0
 	for {
-		page, err := due(ctx, s.today(), duePage)
+		page, err := due(ctx, s.Today(), duePage)
 		if err != nil || len(page) == 0 {
 			return done, err
 		}
