@@ -21,3 +21,6 @@ func (p *Parts) SetFresh(c nationalid.Country, fresh bool) {
 
 // SetCopyAge says how old a local copy of a country's person may be.
 func (p *Parts) SetCopyAge(c nationalid.Country, age time.Duration) { p.feeds.set(c, age) }
+
+// Persons returns the store of persons.
+func (p *Parts) Persons() core.Persons { return p.persons }
