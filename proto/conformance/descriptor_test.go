@@ -16,6 +16,8 @@ import (
 	_ "samvirke.dev/proto/gen/go/samvirke/common/v1"
 	_ "samvirke.dev/proto/gen/go/samvirke/identity/store/v1"
 	_ "samvirke.dev/proto/gen/go/samvirke/identity/v1"
+	_ "samvirke.dev/proto/gen/go/samvirke/insurance/store/v1"
+	_ "samvirke.dev/proto/gen/go/samvirke/insurance/v1"
 	optionsv1 "samvirke.dev/proto/gen/go/samvirke/options/v1"
 	vocabularyv1 "samvirke.dev/proto/gen/go/samvirke/vocabulary/v1"
 )
@@ -77,6 +79,12 @@ func TestEveryRPCCarriesItsRule(t *testing.T) {
 		}
 		if f := rule.GetSubjectField(); f != "" && md.Input().Fields().ByName(protoreflect.Name(f)) == nil {
 			t.Errorf("%s: subject field %q is not in the request", md.FullName(), f)
+		}
+		if rule.GetUnrecorded() {
+			if callers := rule.GetCallers(); len(callers) != 1 || callers[0] != vocabularyv1.Role_ROLE_SERVICE {
+				t.Errorf("%s: only an RPC between our own services may be unrecorded", md.FullName())
+			}
+			return
 		}
 		first := md.Input().Fields().ByNumber(1)
 		if first == nil || first.Name() != "context" || first.Message() == nil ||

@@ -35,9 +35,10 @@ type Entry struct {
 	// Validated says that the request keeps its schema, so that its reference fields hold what they should.
 	Validated bool
 
-	about subject
-	items []subject
-	done  bool
+	about    subject
+	items    []subject
+	approver string
+	done     bool
 }
 
 // Trace is where the call stands in its W3C trace.
@@ -54,6 +55,7 @@ type subject struct {
 	known     bool // whether the use case said anything
 	source    vocabularyv1.Source
 	retrieved time.Time
+	denied    []commonv1.Reason // why this person's data were withheld by the use case
 }
 
 type key struct{}
@@ -108,6 +110,13 @@ func Source(ctx context.Context, source vocabularyv1.Source, at time.Time) {
 	s := noted(ctx)
 	s.source, s.retrieved = source, at
 }
+
+// Deny notes that the rules of the use case withhold the data of the person, and why: the record then says DENY and names no
+// fields, whatever the caller is told.
+func Deny(ctx context.Context, reasons ...commonv1.Reason) { noted(ctx).denied = reasons }
+
+// Approver notes the second person who approved a break-glass access (SEC-08), by the caller's pseudonym.
+func Approver(ctx context.Context, employee string) { From(ctx).approver = employee }
 
 // Written says whether the record is already durable.
 func (e *Entry) Written() bool { return e.done }
