@@ -54,6 +54,7 @@ type subject struct {
 	known     bool // whether the use case said anything
 	source    vocabularyv1.Source
 	retrieved time.Time
+	rule      *auditv1.RuleDecision
 }
 
 type key struct{}

@@ -29,6 +29,7 @@ func (r *Recorder) record(e *Entry, about subject, number int, ended time.Time, 
 	if e.Method != nil {
 		out.Operation = e.Method.Rule.GetOperation()
 	}
+	out.RuleDecision = about.rule
 	describeDecision(out, e)
 	return out, r.describeSubject(out, about)
 }
