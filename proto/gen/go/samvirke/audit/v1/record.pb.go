@@ -250,16 +250,18 @@ type Record struct {
 	ParentSpanId []byte `protobuf:"bytes,27,opt,name=parent_span_id,json=parentSpanId,proto3" json:"parent_span_id,omitempty"`
 	// How many persons or rows the answer holds.
 	ResultCount uint32 `protobuf:"varint,28,opt,name=result_count,json=resultCount,proto3" json:"result_count,omitempty"`
-	// Keyed digest of the request (key version and 32 bytes), so that a party that kept the body can prove it.
+	// HMAC-SHA-256 of the request under digest_key, so that a party that kept the body can prove it.
 	RequestDigest []byte `protobuf:"bytes,29,opt,name=request_digest,json=requestDigest,proto3" json:"request_digest,omitempty"`
-	// Keyed digest of the response.
+	// HMAC-SHA-256 of the response under digest_key.
 	ResponseDigest []byte `protobuf:"bytes,30,opt,name=response_digest,json=responseDigest,proto3" json:"response_digest,omitempty"`
 	// Retention rule (domain rule RET-13).
 	RetentionClass string `protobuf:"bytes,31,opt,name=retention_class,json=retentionClass,proto3" json:"retention_class,omitempty"`
 	// Which item of a streamed batch this record is about; 0 for a call about one person.
 	Item uint32 `protobuf:"varint,32,opt,name=item,proto3" json:"item,omitempty"`
+	// Random key of this record's digests, 16 bytes: a party that kept a body makes the digest anew and compares.
+	DigestKey []byte `protobuf:"bytes,33,opt,name=digest_key,json=digestKey,proto3" json:"digest_key,omitempty"`
 	// What a rule came to, where the record is about a decision of one (domain C.3).
-	RuleDecision  *RuleDecision `protobuf:"bytes,33,opt,name=rule_decision,json=ruleDecision,proto3" json:"rule_decision,omitempty"`
+	RuleDecision  *RuleDecision `protobuf:"bytes,40,opt,name=rule_decision,json=ruleDecision,proto3" json:"rule_decision,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -516,6 +518,13 @@ func (x *Record) GetItem() uint32 {
 		return x.Item
 	}
 	return 0
+}
+
+func (x *Record) GetDigestKey() []byte {
+	if x != nil {
+		return x.DigestKey
+	}
+	return nil
 }
 
 func (x *Record) GetRuleDecision() *RuleDecision {
@@ -913,7 +922,7 @@ var File_samvirke_audit_v1_record_proto protoreflect.FileDescriptor
 
 const file_samvirke_audit_v1_record_proto_rawDesc = "" +
 	"\n" +
-	"\x1esamvirke/audit/v1/record.proto\x12\x11samvirke.audit.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fsamvirke/common/v1/common.proto\x1a!samvirke/options/v1/options.proto\x1a'samvirke/vocabulary/v1/vocabulary.proto\"\xb7\x0e\n" +
+	"\x1esamvirke/audit/v1/record.proto\x12\x11samvirke.audit.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fsamvirke/common/v1/common.proto\x1a!samvirke/options/v1/options.proto\x1a'samvirke/vocabulary/v1/vocabulary.proto\"\xde\x0e\n" +
 	"\x06Record\x12!\n" +
 	"\bevent_id\x18\x01 \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\aeventId\x12A\n" +
 	"\n" +
@@ -952,8 +961,10 @@ const file_samvirke_audit_v1_record_proto_rawDesc = "" +
 	"\x0erequest_digest\x18\x1d \x01(\fB\x06\x8a\xe2\x18\x02\b\x02R\rrequestDigest\x12/\n" +
 	"\x0fresponse_digest\x18\x1e \x01(\fB\x06\x8a\xe2\x18\x02\b\x02R\x0eresponseDigest\x12/\n" +
 	"\x0fretention_class\x18\x1f \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\x0eretentionClass\x12\x1a\n" +
-	"\x04item\x18  \x01(\rB\x06\x8a\xe2\x18\x02\b\x02R\x04item\x12L\n" +
-	"\rrule_decision\x18! \x01(\v2\x1f.samvirke.audit.v1.RuleDecisionB\x06\x8a\xe2\x18\x02\b\x02R\fruleDecision\"\xb8\x02\n" +
+	"\x04item\x18  \x01(\rB\x06\x8a\xe2\x18\x02\b\x02R\x04item\x12%\n" +
+	"\n" +
+	"digest_key\x18! \x01(\fB\x06\x8a\xe2\x18\x02\b\x02R\tdigestKey\x12L\n" +
+	"\rrule_decision\x18( \x01(\v2\x1f.samvirke.audit.v1.RuleDecisionB\x06\x8a\xe2\x18\x02\b\x02R\fruleDecision\"\xb8\x02\n" +
 	"\fRuleDecision\x12\x1f\n" +
 	"\arule_id\x18\x01 \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\x06ruleId\x12)\n" +
 	"\frule_version\x18\x02 \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\vruleVersion\x12 \n" +
