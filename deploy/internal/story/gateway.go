@@ -176,4 +176,3 @@ func (t *teller) answered(s restStep, resp *http.Response, body []byte) (event s
 	}
 	return p.Event, nil
 }
-

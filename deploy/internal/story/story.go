@@ -125,6 +125,7 @@ func chapters() []chapter {
 	return []chapter{
 		{"Identity: from a number to what a purpose allows", stack.IdentityName, identityChapter},
 		{"Insurance: what a partner gets of a member, and how it ends", stack.InsuranceName, insuranceChapter},
+		{"The gateway: the same door over REST", stack.GatewayName, gatewayChapter},
 	}
 }
 
