@@ -139,7 +139,7 @@ func (s *Server) verifyAll(ctx context.Context, in *identityv1.BatchVerifyReques
 	if s.deps.Workers == 1 {
 		for i, item := range in.GetItems() {
 			var err error
-			if out.Results[i], err = s.verifyOne(items[i], item); err != nil {
+			if out.Results[i], err = s.verifyOne(items[i], item); err != nil { //nolint:contextcheck // an item's context is made of ours
 				return nil, err
 			}
 		}
@@ -148,7 +148,7 @@ func (s *Server) verifyAll(ctx context.Context, in *identityv1.BatchVerifyReques
 	var all errgroup.Group
 	all.SetLimit(s.deps.Workers)
 	for i, item := range in.GetItems() {
-		all.Go(func() (err error) {
+		all.Go(func() (err error) { //nolint:contextcheck // an item's context is made of ours
 			out.Results[i], err = s.verifyOne(items[i], item)
 			return err
 		})
@@ -166,7 +166,7 @@ func (s *Server) verifyOne(ctx context.Context, item *identityv1.BatchItem) (*id
 	case ours:
 		return nil, failure(err, "items")
 	case err != nil:
-		return &identityv1.BatchResult{Reason: reason}, nil
+		return &identityv1.BatchResult{Reason: reason}, nil //nolint:nilerr // the item's own matter
 	default:
 		return &identityv1.BatchResult{Verdict: toVerdict(answer.Verdict)}, nil
 	}
