@@ -214,20 +214,25 @@ func TestReceiptIsCheckedInThePage(t *testing.T) {
 		t.Errorf("sound: %s", got)
 	}
 	for name, forge := range map[string]func(*auditv1.Receipt){
-		"record changed":      func(r *auditv1.Receipt) { r.Exchange.Content[7] ^= 1 },
-		"salt changed":        func(r *auditv1.Receipt) { r.Exchange.Salt[0] ^= 1 },
-		"withheld changed":    func(r *auditv1.Receipt) { r.Subject.Digest[0] ^= 1 },
-		"exchange withheld":   func(r *auditv1.Receipt) { r.Exchange = &auditv1.Part{Digest: make([]byte, 32)} },
-		"part missing":        func(r *auditv1.Receipt) { r.Staff = nil },
-		"place changed":       func(r *auditv1.Receipt) { r.Index++ },
-		"place outside":       func(r *auditv1.Receipt) { r.Index = 1000 },
-		"proof shortened":     func(r *auditv1.Receipt) { r.Proof = r.Proof[1:] },
-		"proof lengthened":    func(r *auditv1.Receipt) { r.Proof = append(r.Proof, make([]byte, 32), make([]byte, 32)) },
-		"checkpoint forged":   func(r *auditv1.Receipt) { r.Checkpoint = strings.Replace(r.Checkpoint, "— audit.test/ledger ", "— audit.test/ledger A", 1) },
-		"checkpoint unsigned": func(r *auditv1.Receipt) { r.Checkpoint, _, _ = strings.Cut(r.Checkpoint, "— "); r.Checkpoint += "— x y\n" },
-		"checkpoint empty":    func(r *auditv1.Receipt) { r.Checkpoint = "" },
-		"another log":         func(r *auditv1.Receipt) { r.Origin = "other/202611" },
-		"another event":       func(r *auditv1.Receipt) { r.EventId = eventID(6) },
+		"record changed":    func(r *auditv1.Receipt) { r.Exchange.Content[7] ^= 1 },
+		"salt changed":      func(r *auditv1.Receipt) { r.Exchange.Salt[0] ^= 1 },
+		"withheld changed":  func(r *auditv1.Receipt) { r.Subject.Digest[0] ^= 1 },
+		"exchange withheld": func(r *auditv1.Receipt) { r.Exchange = &auditv1.Part{Digest: make([]byte, 32)} },
+		"part missing":      func(r *auditv1.Receipt) { r.Staff = nil },
+		"place changed":     func(r *auditv1.Receipt) { r.Index++ },
+		"place outside":     func(r *auditv1.Receipt) { r.Index = 1000 },
+		"proof shortened":   func(r *auditv1.Receipt) { r.Proof = r.Proof[1:] },
+		"proof lengthened":  func(r *auditv1.Receipt) { r.Proof = append(r.Proof, make([]byte, 32), make([]byte, 32)) },
+		"checkpoint forged": func(r *auditv1.Receipt) {
+			r.Checkpoint = strings.Replace(r.Checkpoint, "— audit.test/ledger ", "— audit.test/ledger A", 1)
+		},
+		"checkpoint unsigned": func(r *auditv1.Receipt) {
+			r.Checkpoint, _, _ = strings.Cut(r.Checkpoint, "— ")
+			r.Checkpoint += "— x y\n"
+		},
+		"checkpoint empty": func(r *auditv1.Receipt) { r.Checkpoint = "" },
+		"another log":      func(r *auditv1.Receipt) { r.Origin = "other/202611" },
+		"another event":    func(r *auditv1.Receipt) { r.EventId = eventID(6) },
 	} {
 		if got := verify(forge); !strings.Contains(got, "✕") {
 			t.Errorf("%s: %s", name, got)
@@ -264,6 +269,9 @@ func TestHostileStringsAreShownAndNotRun(t *testing.T) {
 		}
 		if !strings.Contains(b.eval(`document.querySelector("main").textContent`), `<script>alert(1)</script>`) {
 			t.Errorf("%s: the text is not shown as it is", where)
+		}
+		if b.eval(`/[\u202e\u0000]/.test(document.body.textContent)`) != "false" {
+			t.Errorf("%s: a text turns round what stands beside it", where)
 		}
 	}
 	for _, path := range []string{"/", "/refusals", "/services?minutes=60", "/exchange/" + eventID(1) + "/0"} {

@@ -48,12 +48,12 @@ func TestSearchNarrows(t *testing.T) {
 		"rpc=samvirke.identity.v1.IdentityService/VerifyIdentity": {4, 3, 2, 1},
 		"purpose=PURPOSE_ADDRESS_UPDATE":                          nil,
 		"purpose=PURPOSE_IDENTIFICATION&decision=deny":            {2},
-		"decision=allow":                                          {4, 1},
-		"decision=failed":                                         {3},
-		"decision=none":                                           {3},
-		"trace=" + strings.Repeat("02", 16):                       {2},
-		"from=2026-11-01T01:30:03":                                {4, 3},
-		"until=2026-11-01T01:30:03":                               {2, 1},
+		"decision=allow":                    {4, 1},
+		"decision=failed":                   {3},
+		"decision=none":                     {3},
+		"trace=" + strings.Repeat("02", 16): {2},
+		"from=2026-11-01T01:30:03":          {4, 3},
+		"until=2026-11-01T01:30:03":         {2, 1},
 	} {
 		_, body, _ := w.get("/?" + query)
 		var got []int

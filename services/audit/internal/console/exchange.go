@@ -60,7 +60,7 @@ func (c *Console) exchange(w http.ResponseWriter, r *http.Request, v Viewer) err
 	case err != nil:
 		return err
 	default:
-		data.Facts, data.Fields, data.Reasons = c.facts(rec, found), rec.GetFields(), reasonsOf(rec.GetReasons())
+		data.Facts, data.Fields, data.Reasons = c.facts(rec, found), seenFields(rec.GetFields()), reasonsOf(rec.GetReasons())
 	}
 	bars, cut, err := c.waterfall(r.Context(), found)
 	if err != nil {
@@ -82,7 +82,7 @@ func (c *Console) facts(rec *auditv1.Record, found store.Row) []fact {
 	var out []fact
 	add := func(name, value, note string) {
 		if value != "" {
-			out = append(out, fact{name, value, note})
+			out = append(out, fact{name, visible(value), visible(note)})
 		}
 	}
 	org := func(id string) (string, string) {
@@ -119,6 +119,14 @@ func (c *Console) facts(rec *auditv1.Record, found store.Row) []fact {
 	add("Received", stamp(found.Received), "by the ledger's clock")
 	add("Kept by", rec.GetRetentionClass(), "")
 	add("Trace", hex.EncodeToString(rec.GetTraceId()), "")
+	return out
+}
+
+func seenFields(in []string) []string {
+	out := make([]string, 0, len(in))
+	for _, f := range in {
+		out = append(out, visible(f))
+	}
 	return out
 }
 

@@ -44,7 +44,9 @@ func (c *Console) parse() error {
 // organisation is shown with its name, where an agreement tells it.
 type organisation struct{ ID, Name string }
 
-func (c *Console) named(id string) organisation { return organisation{id, c.deps.Names(id)} }
+func (c *Console) named(id string) organisation {
+	return organisation{visible(id), visible(c.deps.Names(id))}
+}
 
 // render writes a whole page or none: what fails half-way must not look like an answer.
 func (c *Console) render(w http.ResponseWriter, r *http.Request, status int, name string, p page) {
@@ -87,7 +89,7 @@ func (c *Console) row(r store.Row) row {
 	event := record.EventText(r.Event)
 	return row{
 		Event: event, Item: r.Item, Key: event + "/" + strconv.FormatUint(uint64(r.Item), 10), At: stamp(r.Started),
-		Caller: c.named(r.Caller), Owner: c.named(r.Owner), Service: r.Service, RPC: r.RPC, Method: method(r.RPC),
+		Caller: c.named(r.Caller), Owner: c.named(r.Owner), Service: visible(r.Service), RPC: visible(r.RPC), Method: method(r.RPC),
 		Purpose: purposeWords(vocabularyv1.Purpose(r.Purpose)), Verdict: verdictOf(r.Outcome), Status: statusWords(r.Status),
 		Lasted: short(r.Lasted), Trace: hex.EncodeToString(r.Trace), Path: fmt.Sprintf("/exchange/%s/%d", event, r.Item), Internal: r.Caller == "",
 	}

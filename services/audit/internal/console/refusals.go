@@ -110,7 +110,7 @@ func (c *Console) anomalies(ctx context.Context, now time.Time) ([]anomaly, erro
 
 func ofRPC(t, usual *tally) (out []anomaly) {
 	calls := float64(t.calls())
-	where := t.service + " " + method(t.rpc)
+	where := visible(t.service) + " " + method(t.rpc)
 	link := func(decision string) string {
 		f := filter{RPC: t.rpc, Decision: decision}
 		return f.link("/", store.Key{})
@@ -151,7 +151,7 @@ func (c *Console) refusedCallers(ctx context.Context, from time.Time) ([]anomaly
 		who := c.named(caller)
 		name := who.Name
 		if name == "" {
-			name = caller
+			name = who.ID
 		}
 		if name == "" {
 			name = "our own services or strangers"

@@ -81,7 +81,7 @@ func (t *tally) traffic(window time.Duration) traffic {
 		return fmt.Sprintf("%.2f %%", 100*float64(n)/float64(max(t.calls(), 1)))
 	}
 	return traffic{
-		Service: t.service, RPC: t.rpc, Method: method(t.rpc), Calls: t.calls(), Refused: t.refused, Failed: t.failed,
+		Service: visible(t.service), RPC: visible(t.rpc), Method: method(t.rpc), Calls: t.calls(), Refused: t.refused, Failed: t.failed,
 		PerSecond: fmt.Sprintf("%.1f", float64(t.calls())/window.Seconds()), RefusedPart: part(t.refused), FailPart: part(t.failed),
 		P50: short(t.percentile(0.5)), P90: short(t.percentile(0.9)), P99: short(t.percentile(0.99)),
 	}
@@ -163,6 +163,7 @@ func (c *Console) members(now time.Time) []member {
 	var out []member
 	for _, m := range c.deps.Fleet() {
 		worry := func(t time.Time) bool { return !t.IsZero() && t.Sub(now) < worryBelow }
+		m.Service, m.Instance = visible(m.Service), visible(m.Instance)
 		out = append(out, member{
 			Member: m, Certificate: left(m.CertificateExpires), Keys: left(m.KeysExpire), Shipped: short(now.Sub(m.LastShipped)) + " ago",
 			Worry: worry(m.CertificateExpires) || worry(m.KeysExpire),

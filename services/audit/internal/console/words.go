@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"google.golang.org/grpc/codes"
 
@@ -115,9 +117,30 @@ func short(d time.Duration) string {
 // method splits an RPC's full name: samvirke.identity.v1.IdentityService/VerifyIdentity into the service and "VerifyIdentity".
 func method(rpc string) string {
 	if i := strings.LastIndexByte(rpc, '/'); i >= 0 {
-		return rpc[i+1:]
+		return visible(rpc[i+1:])
 	}
-	return rpc
+	return visible(rpc)
+}
+
+// visible writes characters that can't be seen, or that would turn round what stands beside them, as their code: what a record holds must
+// not change how the rest of the page reads.
+func visible(s string) string {
+	if !strings.ContainsFunc(s, unseen) {
+		return s
+	}
+	var out strings.Builder
+	for _, r := range s {
+		if unseen(r) {
+			fmt.Fprintf(&out, "\\u%04x", r)
+			continue
+		}
+		out.WriteRune(r)
+	}
+	return out.String()
+}
+
+func unseen(r rune) bool {
+	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == utf8.RuneError
 }
 
 // option is one choice of a select box.
