@@ -113,6 +113,7 @@ func serve(ctx context.Context, cfg Config, rest []string, log io.Writer) (err e
 	}
 	defer func() { err = errors.Join(err, parts.Close(context.WithoutCancel(ctx))) }()
 	parts.Register(c.Server)
+	c.Subjects.Note(parts.Noted)
 	return c.Run(ctx, nil)
 }
 

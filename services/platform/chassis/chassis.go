@@ -22,6 +22,7 @@ import (
 	"samvirke.dev/services/platform/keys"
 	"samvirke.dev/services/platform/rpc"
 	"samvirke.dev/services/platform/sqlkit"
+	"samvirke.dev/services/platform/subjects"
 	"samvirke.dev/services/platform/telemetry"
 )
 
@@ -51,6 +52,7 @@ type Chassis struct {
 	Server    *rpc.Server
 	Telemetry *telemetry.Telemetry
 	Records   *audit.Reader
+	Subjects  *subjects.Server
 
 	cfg      Config
 	opts     Options
@@ -190,6 +192,9 @@ const (
 	RequestIDs   = "response.ids"
 )
 
+// subjectAsker is the service that may ask under which pseudonyms our records know a person.
+const subjectAsker = "audit"
+
 // PlatformKeysets returns the keysets that every service has.
 func PlatformKeysets(service string) []keys.Spec {
 	return []keys.Spec{
@@ -291,6 +296,12 @@ func (c *Chassis) openServer(context.Context) error {
 	if err != nil {
 		return err
 	}
+	refs, err := c.Keys.PRF(auditSubjects)
+	if err != nil {
+		return err
+	}
+	c.Subjects = subjects.New(refs, subjectAsker)
+	auditv1.RegisterSubjectServiceServer(c.Server.Registrar(), c.Subjects)
 	c.onClose(c.Server.Stop) // also when it never served: its workers wait already
 	return nil
 }

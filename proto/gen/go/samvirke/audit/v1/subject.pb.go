@@ -31,8 +31,8 @@ type FindSubjectRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Why, and of which controller.
 	Context *v1.RequestContext `protobuf:"bytes,1,opt,name=context,proto3" json:"context,omitempty"`
-	// The person.
-	Person        *Person `protobuf:"bytes,2,opt,name=person,proto3" json:"person,omitempty"`
+	// The controller's handle of the person.
+	Handle        string `protobuf:"bytes,2,opt,name=handle,proto3" json:"handle,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -74,11 +74,11 @@ func (x *FindSubjectRequest) GetContext() *v1.RequestContext {
 	return nil
 }
 
-func (x *FindSubjectRequest) GetPerson() *Person {
+func (x *FindSubjectRequest) GetHandle() string {
 	if x != nil {
-		return x.Person
+		return x.Handle
 	}
-	return nil
+	return ""
 }
 
 // The pseudonyms of the person in this service's records; none when it can't know the person.
@@ -131,15 +131,15 @@ var File_samvirke_audit_v1_subject_proto protoreflect.FileDescriptor
 
 const file_samvirke_audit_v1_subject_proto_rawDesc = "" +
 	"\n" +
-	"\x1fsamvirke/audit/v1/subject.proto\x12\x11samvirke.audit.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1dsamvirke/audit/v1/usage.proto\x1a\x1fsamvirke/common/v1/common.proto\x1a!samvirke/options/v1/options.proto\"\xb0\x01\n" +
+	"\x1fsamvirke/audit/v1/subject.proto\x12\x11samvirke.audit.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fsamvirke/common/v1/common.proto\x1a!samvirke/options/v1/options.proto\"\x9b\x01\n" +
 	"\x12FindSubjectRequest\x12J\n" +
-	"\acontext\x18\x01 \x01(\v2\".samvirke.common.v1.RequestContextB\f\xbaH\x03\xc8\x01\x01\x8a\xe2\x18\x02\b\x02R\acontext\x12N\n" +
-	"\x06person\x18\x02 \x01(\v2\x19.samvirke.audit.v1.PersonB\x1b\xbaH\x03\xc8\x01\x01\x8a\xe2\x18\x11\b\x06\x12\rpd:OfficialIDR\x06person\"@\n" +
+	"\acontext\x18\x01 \x01(\v2\".samvirke.common.v1.RequestContextB\f\xbaH\x03\xc8\x01\x01\x8a\xe2\x18\x02\b\x02R\acontext\x129\n" +
+	"\x06handle\x18\x02 \x01(\tB!\xbaH\x06r\x04\x10\x01\x18@\x8a\xe2\x18\x14\b\x03\x12\x10dpv:PseudonymiseR\x06handle\"@\n" +
 	"\x13FindSubjectResponse\x12)\n" +
 	"\fsubject_refs\x18\x01 \x03(\tB\x06\x8a\xe2\x18\x02\b\x02R\vsubjectRefs2\x86\x01\n" +
 	"\x0eSubjectService\x12t\n" +
 	"\vFindSubject\x12%.samvirke.audit.v1.FindSubjectRequest\x1a&.samvirke.audit.v1.FindSubjectResponse\"\x16\x8a\xe2\x18\x12\n" +
-	"\x01\x01\x12\x01\x15\x18\t \x02*\x06personB\xc0\x01\n" +
+	"\x01\x01\x12\x01\x15\x18\t \x02*\x06handleB\xc0\x01\n" +
 	"\x15com.samvirke.audit.v1B\fSubjectProtoP\x01Z3samvirke.dev/proto/gen/go/samvirke/audit/v1;auditv1\xa2\x02\x03SAX\xaa\x02\x11Samvirke.Audit.V1\xca\x02\x11Samvirke\\Audit\\V1\xe2\x02\x1dSamvirke\\Audit\\V1\\GPBMetadata\xea\x02\x13Samvirke::Audit::V1b\x06proto3"
 
 var (
@@ -159,18 +159,16 @@ var file_samvirke_audit_v1_subject_proto_goTypes = []any{
 	(*FindSubjectRequest)(nil),  // 0: samvirke.audit.v1.FindSubjectRequest
 	(*FindSubjectResponse)(nil), // 1: samvirke.audit.v1.FindSubjectResponse
 	(*v1.RequestContext)(nil),   // 2: samvirke.common.v1.RequestContext
-	(*Person)(nil),              // 3: samvirke.audit.v1.Person
 }
 var file_samvirke_audit_v1_subject_proto_depIdxs = []int32{
 	2, // 0: samvirke.audit.v1.FindSubjectRequest.context:type_name -> samvirke.common.v1.RequestContext
-	3, // 1: samvirke.audit.v1.FindSubjectRequest.person:type_name -> samvirke.audit.v1.Person
-	0, // 2: samvirke.audit.v1.SubjectService.FindSubject:input_type -> samvirke.audit.v1.FindSubjectRequest
-	1, // 3: samvirke.audit.v1.SubjectService.FindSubject:output_type -> samvirke.audit.v1.FindSubjectResponse
-	3, // [3:4] is the sub-list for method output_type
-	2, // [2:3] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	0, // 1: samvirke.audit.v1.SubjectService.FindSubject:input_type -> samvirke.audit.v1.FindSubjectRequest
+	1, // 2: samvirke.audit.v1.SubjectService.FindSubject:output_type -> samvirke.audit.v1.FindSubjectResponse
+	2, // [2:3] is the sub-list for method output_type
+	1, // [1:2] is the sub-list for method input_type
+	1, // [1:1] is the sub-list for extension type_name
+	1, // [1:1] is the sub-list for extension extendee
+	0, // [0:1] is the sub-list for field type_name
 }
 
 func init() { file_samvirke_audit_v1_subject_proto_init() }
@@ -178,7 +176,6 @@ func file_samvirke_audit_v1_subject_proto_init() {
 	if File_samvirke_audit_v1_subject_proto != nil {
 		return
 	}
-	file_samvirke_audit_v1_usage_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
