@@ -411,3 +411,61 @@ func TestPollBacksOff(t *testing.T) {
 		t.Errorf("back again: %+v", done)
 	}
 }
+
+// What is older by register time than the copy changes nothing, but may tell of something that the copy lacks: the person is fetched again
+// at once.
+func TestOlderUpdate(t *testing.T) {
+	t.Parallel()
+	w, se, _, _ := live(t)
+	swede := synthSE(1)
+	se.put(t, swede, nil)
+	c := w.as(fundSE)
+	c.subscribe(c.handle(swede), "m-1", w.today())
+	w.poll(t, nationalid.Sweden)
+	_, token := c.told("", 2)
+	se.put(t, swede, func(p *core.Person) { p.Address = &core.Address{City: "Nystad"} })
+	older := se.persons[swede]
+	older.RegisterTime = w.clock.Now().Add(-time.Hour)
+	older.Address = &core.Address{City: "Gammelstad"}
+	done, err := w.parts.Service().Apply(t.Context(), []*core.Person{&older})
+	must(t, err)
+	if done.Stale != 1 || done.Changed != 0 {
+		t.Errorf("applied %+v", done)
+	}
+	if done := w.poll(t, nationalid.Sweden); done.Asked != 1 || done.Changed != 1 {
+		t.Errorf("polled %+v", done)
+	}
+	got, _ := c.told(token, 1)
+	if kinds(t, got, identityv1.AddressChangeKind_ADDRESS_CHANGE_KIND_ADDRESS); got[0].GetAddress().GetCity() != "Nystad" {
+		t.Errorf("told %v", got)
+	}
+}
+
+// A copy that is older than the register is asked again counts no longer, also of a person who is followed since a moment ago and was
+// imported long before.
+func TestOldCopy(t *testing.T) {
+	t.Parallel()
+	w, se, _, now := live(t)
+	w.parts.SetCopyAge(nationalid.Sweden, 24*time.Hour)
+	swede := synthSE(1)
+	se.put(t, swede, nil)
+	c := w.as(fundSE)
+	handle := c.handle(swede)
+	c.subscribe(handle, "m-1", w.today())
+	asks := func(when string, want int) {
+		t.Helper()
+		before := se.count()
+		if _, err := c.address(handle); err != nil || se.count()-before != want {
+			t.Errorf("%s: asked %d times, want %d; %v", when, se.count()-before, want, err)
+		}
+	}
+	asks("before the first fetch", 1)
+	w.poll(t, nationalid.Sweden)
+	asks("fetched", 0)
+	w.pass(now, 23*time.Hour)
+	asks("a day later, almost", 0)
+	w.pass(now, 2*time.Hour)
+	asks("too old", 1)
+	w.poll(t, nationalid.Sweden)
+	asks("fetched again", 0)
+}

@@ -71,14 +71,14 @@ func (r *Registers) config() map[string]any {
 	return m{
 		"look_every": lookEvery.String(),
 		"spar": connect(r.SPARURL(), m{
-			"assignment": m{"recipient": registers.Customer, "customer": registers.Customer, "id": registers.AssignmentSecrecy},
+			"assignment": m{"recipient": registers.Customer, "customer": registers.Customer, "id": registers.Assignment},
 		}),
 		"cpr": connect(r.SF1520URL(), m{
 			"context": m{
 				"service_agreement_uuid": access.ServiceAgreement, "user_system_uuid": access.UserSystem, "user_uuid": access.User,
 				"service_uuid": access.Service,
 			},
-			"subscriptions": m{"url": r.SubscriptionURL(), "service_uuid": access.Service, "deliveries": r.deliveries},
+			"subscriptions": m{"url": r.SubscriptionURL(), "service_uuid": registers.DefaultSubscription().Service, "deliveries": r.deliveries},
 		}),
 	}
 }

@@ -69,7 +69,7 @@ func today() *commonv1.Date {
 func (t *teller) subscribe(title string, who stack.Caller, about Person, reference string) step {
 	why := because(who, addressUpdate, "2026-108")
 	return step{
-		title: title, who: who, about: about, why: why, rpc: openRPC, record: discloses("opened_on"),
+		title: title, who: who, about: about, why: why, rpc: openRPC, record: discloses("opened_on.day", "opened_on.month", "opened_on.year"),
 		call: identity(func(ctx context.Context, cl client, trailer grpc.CallOption) (string, string, error) {
 			resp, err := cl.OpenAddressSubscription(ctx, &identityv1.OpenAddressSubscriptionRequest{
 				Context: why, Handle: t.handles[t.key(who, about)], MembershipReference: reference, EffectiveFrom: today(),
@@ -82,7 +82,7 @@ func (t *teller) subscribe(title string, who stack.Caller, about Person, referen
 func (t *teller) unsubscribe(title string, who stack.Caller, about Person, reference string) step {
 	why := because(who, addressUpdate, "2026-109")
 	return step{
-		title: title, who: who, about: about, why: why, rpc: closeRPC, record: discloses("last_day"),
+		title: title, who: who, about: about, why: why, rpc: closeRPC, record: discloses("last_day.day", "last_day.month", "last_day.year"),
 		call: identity(func(ctx context.Context, cl client, trailer grpc.CallOption) (string, string, error) {
 			resp, err := cl.CloseAddressSubscription(ctx, &identityv1.CloseAddressSubscriptionRequest{
 				Context: why, Handle: t.handles[t.key(who, about)], MembershipReference: reference, LastDay: today(),

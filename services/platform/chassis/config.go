@@ -13,6 +13,7 @@ import (
 
 	"samvirke.dev/certs/workload"
 	"samvirke.dev/services/platform/config"
+	"samvirke.dev/services/platform/maintenance"
 	"samvirke.dev/services/platform/sqlkit"
 )
 
@@ -38,6 +39,7 @@ type Config struct {
 	Accept      Accept        `yaml:"accept" class:"public" doc:"whose certificates are accepted"`
 	Telemetry   Telemetry     `yaml:"telemetry" class:"public" doc:"logs, traces and metrics"`
 	Memory      Memory        `yaml:"memory" class:"public" doc:"how the garbage collector trades memory for speed"`
+	Maintenance []string      `yaml:"maintenance" class:"public" doc:"planned windows in which RPCs answer UNAVAILABLE with the time to wait: FROM/UNTIL SERVICE/METHOD, such as 2026-09-26T22:00:00+02:00/2026-09-27T03:00:00+02:00 samvirke.transfer.v1.TransferService/*"`
 	Debug       Debug         `yaml:"debug" class:"public" doc:"for developers"`
 }
 
@@ -144,6 +146,9 @@ func (c Config) Validate() error {
 	want(c.PKI.TTL >= time.Second, "pki.ttl: want at least 1s")
 	want(c.PKI.Refresh >= 0, "pki.refresh: must not be negative")
 	want(c.PKI.Grace >= 0, "pki.grace: must not be negative")
+	if _, err := maintenance.Parse(c.Maintenance); err != nil {
+		problems = append(problems, err)
+	}
 	return errors.Join(problems...)
 }
 

@@ -38,7 +38,7 @@ func (db *DB) rowsPerStatement(rows, columns int) int {
 	if db.dialect == Postgres {
 		return min(rows, maxArgs/columns)
 	}
-	return 1 << (bits.Len(uint(min(rows, 64, maxArgs/columns))) - 1) //nolint:gosec // at least one row, and one fits
+	return 1 << (bits.Len(uint(min(rows, 64, maxArgs/columns))) - 1)
 }
 
 // valuesText writes head and rows lists of arguments: numbered for PostgreSQL, bare for SQLite, whose driver looks up each argument that

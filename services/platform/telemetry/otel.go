@@ -55,6 +55,8 @@ const (
 	KeyRuleVersion = attribute.Key("samvirke.rule.version")
 	// KeyRegister is the outside register that was asked.
 	KeyRegister = attribute.Key("samvirke.register")
+	// KeyRegisterAnswer is the UUID under which the register's own support finds its answer.
+	KeyRegisterAnswer = attribute.Key("samvirke.register.answer")
 	// KeyJob is the kind of background job.
 	KeyJob = attribute.Key("samvirke.job")
 	// KeyRetries is how often something was tried again.
@@ -95,7 +97,8 @@ func attributes() map[string]class {
 		string(KeyRole): classPlain, string(KeyPurpose): classText, string(KeyLegalBasis): classText,
 		string(KeyDecision): classPlain, string(KeyReason): classPlain, string(KeyOutcome): classPlain,
 		string(KeyRule): classPlain, string(KeyRuleVersion): classPlain, string(KeyRegister): classPlain,
-		string(KeyJob): classPlain, string(KeyRetries): classNumber, string(KeyBatchSize): classNumber,
+		string(KeyRegisterAnswer): classPlain,
+		string(KeyJob):            classPlain, string(KeyRetries): classNumber, string(KeyBatchSize): classNumber,
 		string(KeySignal): classPlain,
 	}
 	// gRPC's instrumentation sets these on every span. Addresses may be a person's (a caseworker at home), and ours

@@ -10,12 +10,12 @@ const classesPerDoubling = 4
 
 // ClassOf returns the duration class of a call, from 0 for under two microseconds. Four classes cover a doubling.
 func ClassOf(d time.Duration) int {
-	us := uint64(max(d.Microseconds(), 1)) //nolint:gosec // at least one
+	us := uint64(max(d.Microseconds(), 1))
 	top := bits.Len64(us) - 1
 	if top < 2 {
 		return top * classesPerDoubling
 	}
-	return top*classesPerDoubling + int(us>>(top-2)&3) //nolint:gosec // two bits
+	return top*classesPerDoubling + int(us>>(top-2)&3)
 }
 
 // UpperOf returns the longest duration that belongs to a class.

@@ -70,7 +70,7 @@ type Key struct {
 	ID      ID    `json:"i"`
 }
 
-// Query narrows a search. Zero fields do not narrow. Parties and Owner are always set for callers from outside.
+// Query narrows a search. Zero fields do not narrow. Party or Owner is always set for callers from outside.
 type Query struct {
 	Party    string // organisation on either side: caller or controller
 	Caller   string
@@ -78,11 +78,11 @@ type Query struct {
 	Service  string
 	RPC      string
 	Purpose  int32
-	Decision int32 // -1 asks for records without a decision
+	Decision int32 // -1 asks for failed calls that ended before a decision
 	Outcome  Outcome
 	Trace    []byte
-	Case     []byte
-	Subject  string
+	Cases    [][]byte  // any of these digests
+	Subjects []string  // any of these pseudonyms
 	From     time.Time // not before
 	Until    time.Time // before
 	After    Key       // goes on behind this key, towards the past

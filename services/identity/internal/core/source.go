@@ -51,7 +51,8 @@ func (s *Service) suffices(f Found, country nationalid.Country, today civil.Date
 	if s.registers[country] == nil {
 		return true
 	}
-	return f.Known && f.Person.followed(today) && f.Person.RegisterTime.Unix() > 0 && s.fresh(country) && f.Person.level(today) == LevelNone
+	return f.Known && f.Person.followed(today) && s.clock.Now().Sub(f.Person.RegisterTime) < s.copyAge(country) &&
+		f.Person.level(today) == LevelNone
 }
 
 func (s *Service) ask(ctx context.Context, c Caller, n nationalid.Number) (*Person, error) {

@@ -90,7 +90,7 @@ func (s *Store) insert(ctx context.Context, shard uint32, rows []store.Row, numb
 	args := make([]any, 0, len(rows)*insertColumns)
 	for i := range rows {
 		r := &rows[i]
-		r.ID = store.Place(shard, first+uint64(i)) //nolint:gosec // not negative
+		r.ID = store.Place(shard, first+uint64(i))
 		args = append(args, int64(r.ID), r.Event[:], int64(r.Item), numbers[r.Service], numbers[r.RPC], nullNumber(r.Caller, numbers), nullNumber(r.Owner, numbers),
 			int64(r.Purpose), int64(r.Decision), int64(r.Status), int64(r.Outcome), sqlkit.Micros(r.Started), r.Lasted.Microseconds(), sqlkit.Micros(r.Received),
 			nullBytes(r.Trace), nullBytes(r.Case), nullText(r.Subject), flag(r.Register), r.Leaf[:], r.Sealed)

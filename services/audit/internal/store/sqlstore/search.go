@@ -89,8 +89,8 @@ func newer(a, b store.Key) store.Key {
 // condition is one term of a search. The leading one is found by its index; the others are only checked, and written so that no index is
 // chosen for them instead.
 type condition struct {
-	lead, check string // %s is the argument's place; without a lead it can't be the leading one
-	arg         any
+	lead, check string // %s is the arguments' place; without a lead it can't be the leading one
+	args        []any
 }
 
 func (s *Store) search(ctx context.Context, q store.Query) (store.Found, error) {
@@ -98,7 +98,7 @@ func (s *Store) search(ctx context.Context, q store.Query) (store.Found, error) 
 	if err != nil || none {
 		return store.Found{}, err
 	}
-	leading := 0
+	leading, leadArgs := 0, 0
 	if len(terms) > 0 && terms[0].lead != "" {
 		leading = 1
 	}
@@ -109,33 +109,51 @@ func (s *Store) search(ctx context.Context, q store.Query) (store.Found, error) 
 		if i < leading {
 			form = t.lead
 		}
-		args = append(args, t.arg)
-		text = append(text, strings.ReplaceAll(form, "%s", "$"+strconv.Itoa(len(args))))
+		text = append(text, strings.ReplaceAll(form, "%s", places(len(args)+1, len(t.args))))
+		args = append(args, t.args...)
+		if i < leading {
+			leadArgs = len(args)
+		}
 	}
 	window, windowArgs := span(q)
 	var bound store.Key
 	if len(terms) > leading {
-		if bound, err = s.boundary(ctx, text[:leading], args[:leading], window, windowArgs); err != nil {
+		if bound, err = s.boundary(ctx, text[:leading], args[:leadArgs], window, windowArgs); err != nil {
 			return store.Found{}, err
 		}
 	}
 	return s.page(ctx, q, text, args, window, windowArgs, bound)
 }
 
+// places writes n numbered arguments from the given one on.
+func places(from, n int) string {
+	out := make([]string, n)
+	for i := range out {
+		out[i] = "$" + strconv.Itoa(from+i)
+	}
+	return strings.Join(out, ", ")
+}
+
+func anys[T any](list []T) []any {
+	out := make([]any, len(list))
+	for i := range list {
+		out[i] = list[i]
+	}
+	return out
+}
+
 // terms returns the conditions, the most selective first, and whether one of them can't be met by any row.
 func (s *Store) terms(ctx context.Context, q store.Query) (out []condition, none bool, err error) {
-	equal := func(column string, arg any) {
-		out = append(out, condition{lead: column + " = %s", check: column + " = %s", arg: arg})
+	among := func(column string, args []any) {
+		if len(args) > 0 {
+			out = append(out, condition{lead: column + " IN (%s)", check: column + " IN (%s)", args: args})
+		}
 	}
 	if len(q.Trace) > 0 {
-		equal("trace", q.Trace)
+		among("trace", []any{q.Trace})
 	}
-	if q.Subject != "" {
-		equal("subject", q.Subject)
-	}
-	if len(q.Case) > 0 {
-		equal("case_digest", q.Case)
-	}
+	among("subject", anys(q.Subjects))
+	among("case_digest", anys(q.Cases))
 	outcome(q, &out)
 	for _, n := range []struct{ column, name string }{{"rpc", q.RPC}, {"caller", q.Caller}, {"owner", q.Owner}, {"service", q.Service}} {
 		if n.name == "" {
@@ -145,10 +163,10 @@ func (s *Store) terms(ctx context.Context, q store.Query) (out []condition, none
 		if err != nil || !found {
 			return nil, !found, err
 		}
-		out = append(out, condition{lead: n.column + " = %s", check: "+" + n.column + " = %s", arg: id})
+		out = append(out, condition{lead: n.column + " = %s", check: "+" + n.column + " = %s", args: []any{id}})
 	}
 	if q.Purpose != 0 {
-		out = append(out, condition{lead: "purpose = %s", check: "+purpose = %s", arg: int64(q.Purpose)})
+		out = append(out, condition{lead: "purpose = %s", check: "+purpose = %s", args: []any{int64(q.Purpose)}})
 	}
 	return out, false, nil
 }
@@ -156,19 +174,19 @@ func (s *Store) terms(ctx context.Context, q store.Query) (out []condition, none
 // outcome adds the conditions on decision and outcome. Calls that went well are most of all, so that they are no way to find anything; the
 // index holds only the others.
 func outcome(q store.Query, out *[]condition) {
-	const index = "outcome <> 0 AND outcome = %s"
-	decision := int64(q.Decision)
+	found := q.Outcome
 	switch {
+	case found != store.Done:
 	case q.Decision < 0:
-		decision = 0
-		*out = append(*out, condition{lead: index, check: "outcome <> 0 AND +outcome = %s", arg: int64(store.Failed)})
-	case q.Outcome != store.Done:
-		*out = append(*out, condition{lead: index, check: "+outcome = %s", arg: int64(q.Outcome)})
+		found = store.Failed
 	case q.Decision == decisionDeny:
-		*out = append(*out, condition{lead: index, check: "+outcome = %s", arg: int64(store.Refused)})
+		found = store.Refused
+	}
+	if found != store.Done {
+		*out = append(*out, condition{lead: "outcome <> 0 AND outcome = %s", check: "outcome <> 0 AND +outcome = %s", args: []any{int64(found)}})
 	}
 	if q.Decision != 0 {
-		*out = append(*out, condition{check: "decision = %s", arg: decision})
+		*out = append(*out, condition{check: "decision = %s", args: []any{int64(max(q.Decision, 0))}})
 	}
 }
 

@@ -1,3 +1,4 @@
+// Package storetest holds every implementation of store.Store to its contract, and makes rows for tests and benchmarks.
 package storetest
 
 import (
@@ -23,7 +24,7 @@ func org(n int) string { return fmt.Sprintf("DK:%08d", 10_000_000+n) }
 func RowOf(n int) store.Row {
 	r := store.Row{
 		Service: fmt.Sprintf("service-%d", n%5), RPC: fmt.Sprintf("samvirke.service%d.v1.Service/Call%d", n%5, n%20),
-		Caller: org(n % 50), Owner: org(n % 50), Purpose: int32(1 + n%7), Decision: 1, Started: Epoch.Add(time.Duration(n) * time.Millisecond), //nolint:gosec // small
+		Caller: org(n % 50), Owner: org(n % 50), Purpose: int32(1 + n%7), Decision: 1, Started: Epoch.Add(time.Duration(n) * time.Millisecond),
 		Lasted: time.Duration(1000+n%9000) * time.Microsecond, Trace: id(n/3, "trace"), Case: id(n/10, "case"), Subject: fmt.Sprintf("k00000001.%x", id(n/20, "subject")),
 		Register: n%2 == 0, Sealed: make([]byte, 560),
 	}
@@ -38,9 +39,9 @@ func RowOf(n int) store.Row {
 	}
 	r.Received = r.Started.Add(20 * time.Millisecond)
 	copy(r.Event[:], id(n, "event"))
-	binary.BigEndian.PutUint64(r.Event[:8], uint64(r.Started.UnixMilli())<<16|0x7000) //nolint:gosec // as UUIDs of version 7
+	binary.BigEndian.PutUint64(r.Event[:8], uint64(r.Started.UnixMilli())<<16|0x7000)
 	r.Leaf = sha256.Sum256(r.Event[:])
-	binary.BigEndian.PutUint64(r.Sealed, uint64(n)) //nolint:gosec // not negative
+	binary.BigEndian.PutUint64(r.Sealed, uint64(n))
 	return r
 }
 
