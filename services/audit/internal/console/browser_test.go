@@ -224,7 +224,7 @@ func TestReceiptIsCheckedInThePage(t *testing.T) {
 		"proof shortened":   func(r *auditv1.Receipt) { r.Proof = r.Proof[1:] },
 		"proof lengthened":  func(r *auditv1.Receipt) { r.Proof = append(r.Proof, make([]byte, 32), make([]byte, 32)) },
 		"checkpoint forged": func(r *auditv1.Receipt) {
-			r.Checkpoint = strings.Replace(r.Checkpoint, "— audit.test/ledger ", "— audit.test/ledger A", 1)
+			r.Checkpoint = strings.Replace(r.Checkpoint, "— audit.test/ledger/202611 ", "— audit.test/ledger/202611 A", 1)
 		},
 		"checkpoint unsigned": func(r *auditv1.Receipt) {
 			r.Checkpoint, _, _ = strings.Cut(r.Checkpoint, "— ")

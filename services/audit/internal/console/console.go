@@ -81,8 +81,8 @@ type Deps struct {
 	Exchange func(ctx context.Context, row store.Row) (*auditv1.Record, error)
 	// Receipt returns the proof of a record, the person, the staff and the bodies withheld.
 	Receipt func(ctx context.Context, event string, item uint32) (*auditv1.Receipt, error)
-	// VerifierKey is the ledger's public key in the C2SP note form.
-	VerifierKey string
+	// Keys returns the ledger's public keys as text, the present one first.
+	Keys func() []string
 	// Note makes a reading durable in the audit; if it fails nothing is shown (SEC-07).
 	Note func(ctx context.Context, r Reading) error
 	// Names returns an organisation's name, or "".
@@ -114,7 +114,7 @@ const maxLives = 64
 
 // New builds the handler. It refuses to come up without anybody who may look.
 func New(d Deps) (*Console, error) {
-	if d.Records == nil || d.Exchange == nil || d.Receipt == nil || d.Note == nil || d.Clock == nil || d.Logger == nil || d.VerifierKey == "" {
+	if d.Records == nil || d.Exchange == nil || d.Receipt == nil || d.Note == nil || d.Clock == nil || d.Logger == nil || d.Keys == nil {
 		return nil, errors.New("console: a part is missing")
 	}
 	if d.Gate == nil || d.Gate.closed() {

@@ -26,7 +26,7 @@ type exchangePage struct {
 	Erased      bool
 	Cut         bool // more records belong to the trace than are drawn
 	ReceiptPath string
-	Verifier    string
+	Keys        string // of the ledger, one a line
 }
 
 // fact is one line of the description.
@@ -51,7 +51,7 @@ func (c *Console) exchange(w http.ResponseWriter, r *http.Request, v Viewer) err
 	if err != nil {
 		return err
 	}
-	data := exchangePage{Row: c.row(found), Verifier: c.deps.VerifierKey}
+	data := exchangePage{Row: c.row(found), Keys: strings.Join(c.deps.Keys(), "\n")}
 	data.ReceiptPath = fmt.Sprintf("/receipt/%s/%d", data.Row.Event, data.Row.Item)
 	rec, err := c.deps.Exchange(r.Context(), found)
 	switch {

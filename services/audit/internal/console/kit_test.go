@@ -3,7 +3,7 @@ package console_test
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"io"
@@ -27,6 +27,7 @@ import (
 	commonv1 "samvirke.dev/proto/gen/go/samvirke/common/v1"
 	vocabularyv1 "samvirke.dev/proto/gen/go/samvirke/vocabulary/v1"
 	"samvirke.dev/services/audit/internal/console"
+	"samvirke.dev/services/audit/internal/ledger"
 	"samvirke.dev/services/audit/internal/proofs"
 	"samvirke.dev/services/audit/internal/record"
 	"samvirke.dev/services/audit/internal/store"
@@ -72,20 +73,18 @@ func newWorld(t testing.TB, edits ...func(*console.Deps)) *world {
 		t.Fatal(err)
 	}
 	w := &world{t: t, store: sqlstore.New(db)}
-	skey, vkey, err := note.GenerateKey(rand.Reader, "audit.test/ledger")
+	_, key, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.verifier = vkey
-	if w.signer, err = note.NewSigner(skey); err != nil {
-		t.Fatal(err)
-	}
+	local := ledger.NewLocalSigner("audit.test/ledger", key)
+	w.signer, w.verifier = local.For("audit.test/ledger/202611"), local.Keys()[0].String()
 	gate, err := console.NewGate(nil, token)
 	if err != nil {
 		t.Fatal(err)
 	}
 	deps := console.Deps{
-		Records: w.store, Exchange: w.exchange, Receipt: w.receipt, VerifierKey: vkey, Note: w.note, Names: names, Clock: still{},
+		Records: w.store, Exchange: w.exchange, Receipt: w.receipt, Keys: func() []string { return []string{w.verifier} }, Note: w.note, Names: names, Clock: still{},
 		Fleet: fleet, Log: w.state, Logger: slog.New(slog.NewTextHandler(&w.log, nil)), Gate: gate,
 	}
 	for _, e := range edits {

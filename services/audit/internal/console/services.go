@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"samvirke.dev/services/audit/internal/store"
@@ -89,16 +90,16 @@ func (t *tally) traffic(window time.Duration) traffic {
 
 // servicesPage is the state of everything.
 type servicesPage struct {
-	Minutes  int
-	Windows  []option
-	Traffic  []traffic
-	Members  []member
-	Log      Log
-	Lag      uint64
-	LagTime  string
-	LogBad   bool
-	NoLog    bool
-	Verifier string
+	Minutes int
+	Windows []option
+	Traffic []traffic
+	Members []member
+	Log     Log
+	Lag     uint64
+	LagTime string
+	LogBad  bool
+	NoLog   bool
+	Keys    string
 }
 
 // member is an instance with what is left of its certificate and keys.
@@ -116,7 +117,7 @@ const worryBelow = 30 * time.Minute
 
 func (c *Console) services(w http.ResponseWriter, r *http.Request, v Viewer) error {
 	minutes := 15
-	data := servicesPage{Verifier: c.deps.VerifierKey}
+	data := servicesPage{Keys: strings.Join(c.deps.Keys(), "\n")}
 	for _, m := range windows() {
 		value := fmt.Sprint(m)
 		if r.URL.Query().Get("minutes") == value {

@@ -1,4 +1,4 @@
-// Checks a receipt in the browser, with nothing but the ledger's public key: commitments of the parts, leaf, way to the root (RFC 6962), signature of
+// Checks a receipt in the browser, with nothing but the ledger's public keys: commitments of the parts, leaf, way to the root (RFC 6962), signature of
 // the checkpoint (C2SP signed note, Ed25519). The same as samvirke-verify does.
 
 const text = new TextEncoder();
@@ -56,28 +56,33 @@ function note(checkpoint) {
   return { signed: text.encode(checkpoint.slice(0, end + 1)), signatures, origin: lines[0], size: BigInt(lines[1]), root: bytes(lines[2]) };
 }
 
-// A verifier key: name, hash, and base64 of the algorithm (1: Ed25519) and the key.
-function verifier(key) {
-  const first = key.indexOf("+");
-  const second = key.indexOf("+", first + 1);
-  const raw = bytes(key.slice(second + 1));
-  if (first < 0 || second < 0 || raw.length !== 33 || raw[0] !== 1) throw new Error("The ledger's key is not an Ed25519 verifier key.");
-  return { name: key.slice(0, first), hash: key.slice(first + 1, second), key: raw.slice(1) };
+// The ledger's keys, one a line: name, hash, and base64 of the algorithm (1: Ed25519) and the key. All logs of a ledger share them, and each log
+// has a name of its own below the ledger's, under which the key has another number (C2SP signed-note).
+function ledgerKeys(lines) {
+  return lines.split("\n").filter(Boolean).map((line) => {
+    const first = line.indexOf("+");
+    const second = line.indexOf("+", first + 1);
+    const raw = bytes(line.slice(second + 1));
+    if (first < 0 || second < 0 || raw.length !== 33 || raw[0] !== 1) throw new Error("The ledger's key is not an Ed25519 key.");
+    return { name: line.slice(0, first), raw };
+  });
 }
 
-async function signed(parsed, key) {
-  const v = verifier(key);
-  const imported = await crypto.subtle.importKey("raw", v.key, { name: "Ed25519" }, false, ["verify"]);
-  for (const [, name, body] of parsed.signatures) {
-    const raw = bytes(body);
-    const hash = Array.from(raw.slice(0, 4), (b) => b.toString(16).padStart(2, "0")).join("");
-    if (name === v.name && hash === v.hash && (await crypto.subtle.verify({ name: "Ed25519" }, imported, raw.slice(4), parsed.signed))) return true;
+async function signed(parsed, keys) {
+  for (const key of ledgerKeys(keys)) {
+    if (!parsed.origin.startsWith(key.name + "/")) continue;
+    const number = (await sha256(text.encode(parsed.origin + "\n"), key.raw)).slice(0, 4);
+    const imported = await crypto.subtle.importKey("raw", key.raw.slice(1), { name: "Ed25519" }, false, ["verify"]);
+    for (const [, name, body] of parsed.signatures) {
+      const raw = bytes(body);
+      if (name === parsed.origin && same(raw.slice(0, 4), number) && (await crypto.subtle.verify({ name: "Ed25519" }, imported, raw.slice(4), parsed.signed))) return true;
+    }
   }
   return false;
 }
 
 // check tells by say(good, text) what it found, step by step, and returns whether all is well.
-export async function check(receipt, key, event, say) {
+export async function check(receipt, keys, event, say) {
   if (receipt.eventId !== event) {
     say(false, "The receipt is of another event.");
     return false;
@@ -103,7 +108,7 @@ export async function check(receipt, key, event, say) {
     return false;
   }
   say(true, "It stands in " + parsed.origin + " as number " + index + " of " + parsed.size + ".");
-  if (!(await signed(parsed, key))) {
+  if (!(await signed(parsed, keys))) {
     say(false, "The checkpoint is not signed by the ledger's key.");
     return false;
   }
