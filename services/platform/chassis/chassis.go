@@ -62,6 +62,7 @@ type Chassis struct {
 	vault    *vault.Client
 	pki      *pki.Source
 	recorder *audit.Recorder
+	shipper  *audit.Shipper // nil when records stay here
 	closers  []func(context.Context) error
 }
 
@@ -78,7 +79,7 @@ func New(ctx context.Context, cfg Config, opts Options) (c *Chassis, err error) 
 			c = nil
 		}
 	}()
-	for _, step := range []func(context.Context) error{c.openCertificate, c.openAudit, c.openServer} {
+	for _, step := range []func(context.Context) error{c.openCertificate, c.openAudit, c.openShipping, c.openServer} {
 		if err := step(ctx); err != nil {
 			return c, err
 		}
@@ -195,7 +196,6 @@ func (c *Chassis) openVault(ctx context.Context) error {
 const (
 	auditSeal     = "audit.seal"
 	auditSubjects = "audit.subjects"
-	auditDigests  = "audit.digests"
 	// ResponseSeal encrypts the answers that are kept for idempotency, RequestIDs digests the ids under which they are kept.
 	ResponseSeal = "response.seal"
 	RequestIDs   = "response.ids"
@@ -209,7 +209,6 @@ func PlatformKeysets(service string) []keys.Spec {
 	return []keys.Spec{
 		{Name: auditSeal, Kind: keys.KindAEAD, KEK: KEK(service, "audit")},
 		{Name: auditSubjects, Kind: keys.KindPRF, KEK: KEK(service, "audit")},
-		{Name: auditDigests, Kind: keys.KindPRF, KEK: KEK(service, "audit")},
 		{Name: ResponseSeal, Kind: keys.KindAEAD, KEK: KEK(service, "response")},
 		{Name: RequestIDs, Kind: keys.KindPRF, KEK: KEK(service, "response")},
 	}
@@ -269,17 +268,50 @@ func (c *Chassis) openAudit(ctx context.Context) error {
 	return nil
 }
 
+// openShipping prepares the way of the records to the audit service, where the configuration names one.
+func (c *Chassis) openShipping(context.Context) error {
+	if c.cfg.Shipping.Address == "" {
+		return nil
+	}
+	receiver, err := workload.Service(c.cfg.TrustDomain, auditName)
+	if err != nil {
+		return err
+	}
+	config, err := mtls.ClientConfig(c.pki, receiver)
+	if err != nil {
+		return fmt.Errorf("shipping: %w", err)
+	}
+	remote, err := audit.NewRemote(c.cfg.Shipping.Address, config)
+	if err != nil {
+		return fmt.Errorf("shipping: %w", err)
+	}
+	c.onClose(func(context.Context) error { return remote.Close() })
+	return c.ShipTo(remote)
+}
+
+// auditName is the name of the service that receives records.
+const auditName = "audit"
+
+// ShipTo has records shipped to a sink: for the audit service, which is its own receiver.
+func (c *Chassis) ShipTo(sink audit.Sink) error {
+	seal, err := c.Keys.AEAD(auditSeal)
+	if err != nil {
+		return err
+	}
+	c.shipper = audit.NewShipper(c.DB, seal, sink, c.Log)
+	return nil
+}
+
 // NewRecorder returns the recorder and the reader of a service's audit records.
 func NewRecorder(
 	ctx context.Context, db *sqlkit.DB, ring *keys.Ring, clk clock.Clock, writer *auditv1.Writer,
 ) (*audit.Recorder, *audit.Reader, error) {
 	seal, err1 := ring.AEAD(auditSeal)
 	subjects, err2 := ring.PRF(auditSubjects)
-	digests, err3 := ring.PRF(auditDigests)
-	if err := errors.Join(err1, err2, err3); err != nil {
+	if err := errors.Join(err1, err2); err != nil {
 		return nil, nil, err
 	}
-	recorder := audit.NewRecorder(ctx, audit.Config{DB: db, Clock: clk, Writer: writer, Seal: seal, Subjects: subjects, Digests: digests})
+	recorder := audit.NewRecorder(ctx, audit.Config{DB: db, Clock: clk, Writer: writer, Seal: seal, Subjects: subjects})
 	return recorder, audit.NewReader(db, seal), nil
 }
 
