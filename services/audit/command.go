@@ -88,7 +88,19 @@ func serve(ctx context.Context, cfg Config, log io.Writer) (err error) {
 	if err := c.ShipTo(parts.Own()); err != nil {
 		return err
 	}
-	return c.Run(ctx, nil, parts.Components()...)
+	conns, hangUp, err := cfg.Usage.Dial(c.Certificates(), cfg.TrustDomain)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, hangUp()) }()
+	if err := parts.RegisterUsage(c.Server, conns, cfg.TrustDomain, c.OrganisationName); err != nil {
+		return err
+	}
+	looks, err := parts.ConsoleComponents(ctx, c.Certificates(), cfg.TrustDomain, Looks{Recorder: c.Recorder(), Names: c.OrganisationName})
+	if err != nil {
+		return err
+	}
+	return c.Run(ctx, nil, append(parts.Components(), looks...)...)
 }
 
 // showKeys prints the public keys, the present one first.

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"sync/atomic"
 
 	"github.com/hashicorp/vault/api"
 
@@ -62,6 +63,7 @@ type Chassis struct {
 	vault    *vault.Client
 	pki      *pki.Source
 	recorder *audit.Recorder
+	deals    atomic.Pointer[agreement.Store]
 	shipper  *audit.Shipper // nil when records stay here
 	closers  []func(context.Context) error
 }
@@ -126,6 +128,17 @@ func (c *Chassis) Vault() *api.Logical { return c.vault.Logical() }
 
 // Certificates returns the source of the service's certificate and of whom it trusts, for listeners of its own.
 func (c *Chassis) Certificates() *pki.Source { return c.pki }
+
+// Recorder returns what writes audit records, for looks at data that are no RPCs.
+func (c *Chassis) Recorder() *audit.Recorder { return c.recorder }
+
+// OrganisationName returns an organisation's name as the agreements in force write it, or "" when none does or Run has not begun.
+func (c *Chassis) OrganisationName(id string) string {
+	if deals := c.deals.Load(); deals != nil {
+		return deals.Set().Name(id)
+	}
+	return ""
+}
 
 func (c *Chassis) onClose(fn func(context.Context) error) { c.closers = append(c.closers, fn) }
 
@@ -367,6 +380,7 @@ func (c *Chassis) agreements(ctx context.Context) (*agreement.Store, error) {
 		return nil, err
 	}
 	c.Server.Use(store.Current)
+	c.deals.Store(store)
 	return store, nil
 }
 
