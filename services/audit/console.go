@@ -103,7 +103,7 @@ type Looks struct {
 // NewConsole builds the web console over the insides.
 func (p *Parts) NewConsole(l Looks) (*console.Console, error) {
 	return console.New(console.Deps{
-		Records: p.Store, Exchange: p.exchange(console.ErrErased), Receipt: p.outline, Keys: p.keys, Note: noteLooks(p.d.Clock.Now, l.Recorder), Names: l.Names,
+		Records: p.Store, Exchange: p.exchange(console.ErrErased), Receipt: p.outline, Keys: p.keys, Note: noteLooks(l.Recorder), Names: l.Names,
 		Fleet: p.fleet.members, Log: p.state, Clock: p.d.Clock, Logger: p.d.Log, Gate: l.Gate,
 	})
 }
@@ -166,7 +166,7 @@ func (p *Parts) state(ctx context.Context) (console.Log, error) {
 }
 
 // noteLooks records each look like an exchange: who, when, which event, how many records.
-func noteLooks(now clockNow, recorder *audit.Recorder) func(context.Context, console.Reading) error {
+func noteLooks(recorder *audit.Recorder) func(context.Context, console.Reading) error {
 	return func(ctx context.Context, r console.Reading) error {
 		defer recorder.Opened()()
 		return recorder.CloseRead(ctx, &audit.Entry{

@@ -73,7 +73,7 @@ func (u Uses) Dial(source mtls.Source, trustDomain string) (conns map[string]grp
 	conns = map[string]grpc.ClientConnInterface{}
 	var open []*grpc.ClientConn
 	end = func() error {
-		var problems []error
+		problems := make([]error, 0, len(open))
 		for _, c := range open {
 			problems = append(problems, c.Close())
 		}

@@ -22,7 +22,7 @@ import (
 	auditv1 "samvirke.dev/proto/gen/go/samvirke/audit/v1"
 )
 
-// browser is a real one. Everything that goes wrong in it is collected: outside requests, messages of its console, dialogs.
+// browser is a real one. Everything that goes wrong in it is collected: outside requests, messages of its console, boxes that open.
 type browser struct {
 	context.Context
 	t testing.TB
@@ -143,7 +143,7 @@ func (b *browser) shot(name string) {
 
 func (b *browser) colours(scheme string) {
 	b.t.Helper()
-	b.do(emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}))
+	b.do(emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}})) //nolint:misspell // the name in CSS
 }
 
 // signIn opens the address that a sandbox prints.

@@ -172,9 +172,9 @@ func (c *Console) guarded(page func(http.ResponseWriter, *http.Request, Viewer) 
 			return
 		}
 		err := page(w, r, viewer)
-		switch bad, isBad := errors.AsType[*badRequest](err); {
+		switch bad, isWrong := errors.AsType[*requestError](err); {
 		case err == nil, r.Context().Err() != nil:
-		case isBad:
+		case isWrong:
 			c.problem(w, r, http.StatusBadRequest, bad.text)
 		case errors.Is(err, store.ErrNotFound):
 			c.problem(w, r, http.StatusNotFound, "There is no such record.")
@@ -185,11 +185,11 @@ func (c *Console) guarded(page func(http.ResponseWriter, *http.Request, Viewer) 
 	}
 }
 
-// badRequest is a request that can't be answered; its text is for the viewer and holds nothing of the request.
-type badRequest struct{ text string }
+// requestError is a request that can't be answered; its text is for the viewer and holds nothing of the request.
+type requestError struct{ text string }
 
 // Error implements error.
-func (b *badRequest) Error() string { return b.text }
+func (b *requestError) Error() string { return b.text }
 
 func (c *Console) note(ctx context.Context, began time.Time, v Viewer, what, event string, count int) error {
 	err := c.deps.Note(context.WithoutCancel(ctx), Reading{Viewer: v, What: what, Event: event, Count: count, Began: began})

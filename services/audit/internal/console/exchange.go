@@ -36,11 +36,11 @@ type fact struct{ Name, Value, Note string }
 func (c *Console) find(r *http.Request) (store.Row, error) {
 	event, err := record.EventID(strings.ToLower(r.PathValue("event")))
 	if err != nil {
-		return store.Row{}, &badRequest{"The event id is not one."}
+		return store.Row{}, &requestError{"The event id is not one."}
 	}
 	item, err := strconv.ParseUint(r.PathValue("item"), 10, 32)
 	if err != nil {
-		return store.Row{}, &badRequest{"The number of the person is not one."}
+		return store.Row{}, &requestError{"The number of the person is not one."}
 	}
 	return c.deps.Records.Get(r.Context(), event, uint32(item))
 }

@@ -34,7 +34,7 @@ var (
 // pageSize is how many exchanges one page shows.
 const pageSize = 50
 
-// parseFilter reads the form. Errors: *badRequest, which names the field.
+// parseFilter reads the form. Errors: *requestError, which names the field.
 func parseFilter(v url.Values) (filter, error) {
 	get := func(k string) string { return strings.TrimSpace(v.Get(k)) }
 	f := filter{
@@ -52,7 +52,7 @@ func parseFilter(v url.Values) (filter, error) {
 		{f.Trace, "Trace", "32 hexadecimal digits", traceForm, new(string)},
 	} {
 		if c.value != "" && !c.form.MatchString(c.value) {
-			return f, &badRequest{c.name + ": want " + c.want + "."}
+			return f, &requestError{c.name + ": want " + c.want + "."}
 		}
 		*c.to = c.value
 	}
@@ -62,34 +62,34 @@ func parseFilter(v url.Values) (filter, error) {
 	if p := get("purpose"); p != "" {
 		n, ok := vocabularyv1.Purpose_value[p]
 		if !ok {
-			return f, &badRequest{"Purpose: want one of the list."}
+			return f, &requestError{"Purpose: want one of the list."}
 		}
 		f.Purpose, f.Query.Purpose = vocabularyv1.Purpose(n), n
 	}
 	if !narrow(&f.Query, f.Decision) {
-		return f, &badRequest{"Decision: want one of the list."}
+		return f, &requestError{"Decision: want one of the list."}
 	}
 	return f, f.times()
 }
 
 func (f *filter) times() (err error) {
 	if f.Query.From, err = moment(f.From); err != nil {
-		return &badRequest{"From: want a date and time."}
+		return &requestError{"From: want a date and time."}
 	}
 	if f.Query.Until, err = moment(f.Until); err != nil {
-		return &badRequest{"Until: want a date and time."}
+		return &requestError{"Until: want a date and time."}
 	}
 	if f.After == "" {
 		return nil
 	}
 	m := afterForm.FindStringSubmatch(f.After)
 	if m == nil {
-		return &badRequest{"The link to the next page is broken; search anew."}
+		return &requestError{"The link to the next page is broken; search anew."}
 	}
 	started, err1 := strconv.ParseInt(m[1], 10, 64)
 	id, err2 := strconv.ParseInt(m[2], 10, 64)
 	if err1 != nil || err2 != nil {
-		return &badRequest{"The link to the next page is broken; search anew."}
+		return &requestError{"The link to the next page is broken; search anew."}
 	}
 	f.Query.After = store.Key{Started: started, ID: store.ID(id)}
 	return nil
@@ -105,7 +105,7 @@ func moment(s string) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, &badRequest{"want a date and time"}
+	return time.Time{}, &requestError{"want a date and time"}
 }
 
 // link is the address of the same search, going on at a key.

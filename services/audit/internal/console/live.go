@@ -34,7 +34,7 @@ func (c *Console) live(w http.ResponseWriter, r *http.Request, v Viewer) error {
 	case c.lives <- struct{}{}:
 		defer func() { <-c.lives }()
 	default:
-		return &badRequest{"Too many live views are open; close one."}
+		return &requestError{"Too many live views are open; close one."}
 	}
 	if err := c.note(r.Context(), began, v, ReadLive, "", 0); err != nil {
 		return err
@@ -62,7 +62,7 @@ func (c *Console) live(w http.ResponseWriter, r *http.Request, v Viewer) error {
 			err = beat(w, out) // lets a dead connection be found
 		}
 		if err != nil {
-			return nil //nolint:nilerr // the viewer has gone: nobody to tell
+			return nil // the viewer has gone: nobody to tell
 		}
 		select {
 		case <-r.Context().Done():

@@ -42,7 +42,10 @@ func (c *Console) parse() error {
 }
 
 // organisation is shown with its name, where an agreement tells it.
-type organisation struct{ ID, Name string }
+type organisation struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
 
 func (c *Console) named(id string) organisation {
 	return organisation{visible(id), visible(c.deps.Names(id))}

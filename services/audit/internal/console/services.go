@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -119,7 +120,7 @@ func (c *Console) services(w http.ResponseWriter, r *http.Request, v Viewer) err
 	minutes := 15
 	data := servicesPage{Keys: strings.Join(c.deps.Keys(), "\n")}
 	for _, m := range windows() {
-		value := fmt.Sprint(m)
+		value := strconv.Itoa(m)
 		if r.URL.Query().Get("minutes") == value {
 			minutes = m
 		}

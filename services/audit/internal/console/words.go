@@ -55,7 +55,11 @@ func specialWords(b vocabularyv1.SpecialBasis) string {
 }
 
 // verdict is how a call ended, in one word and one sign: colour alone tells nothing to some.
-type verdict struct{ Sign, Word, Class string }
+type verdict struct {
+	Sign  string `json:"sign"`
+	Word  string `json:"word"`
+	Class string `json:"class"`
+}
 
 func verdictOf(outcome store.Outcome) verdict {
 	switch outcome {

@@ -1,7 +1,6 @@
 package personview_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"testing"
@@ -148,5 +147,3 @@ func (b *book) find(v *personview.View, q personview.Question) []personview.Use 
 	}
 	return answer.Uses
 }
-
-func digest(b byte) []byte { return bytes.Repeat([]byte{b}, 16) }

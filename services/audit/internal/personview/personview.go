@@ -145,21 +145,13 @@ func (v *View) read(ctx context.Context, q Question, refs []string) (out []recor
 			return nil, time.Time{}, err
 		}
 		for _, row := range found.Rows {
-			until, held := v.held(row, now)
-			if held {
-				continue
-			}
-			rec, err := v.deps.Exchange(ctx, row)
-			if err != nil && !errors.Is(err, ErrErased) {
+			r, held, err := v.open(ctx, row, now)
+			if err != nil {
 				return nil, time.Time{}, err
 			}
-			// The role is in the record and not in the columns, so that holds by role are seen only now.
-			if rec != nil && until.IsZero() {
-				if until, held = v.heldBy(rec, row, now); held {
-					continue
-				}
+			if !held {
+				out = append(out, r)
 			}
-			out = append(out, record{row, rec, until})
 		}
 		seen += len(found.Rows)
 		if found.Next == (store.Key{}) {
@@ -170,6 +162,27 @@ func (v *View) read(ctx context.Context, q Question, refs []string) (out []recor
 		}
 		query.After = found.Next
 	}
+}
+
+// open reads one record and says whether it is withheld now.
+func (v *View) open(ctx context.Context, row store.Row, now time.Time) (r record, held bool, err error) {
+	until, held := v.held(row, now)
+	if held {
+		return record{}, true, nil
+	}
+	rec, err := v.deps.Exchange(ctx, row)
+	switch {
+	case errors.Is(err, ErrErased):
+		return record{row, nil, until}, false, nil
+	case err != nil:
+		return record{}, false, err
+	}
+	// The role is in the record and not in the columns, so that holds by role are seen only now.
+	byRole, held := v.heldBy(rec, row, now)
+	if byRole.After(until) {
+		until = byRole
+	}
+	return record{row, rec, until}, held, nil
 }
 
 // held says whether a row is withheld now, and if not, until when it was.

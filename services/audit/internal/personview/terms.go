@@ -1,7 +1,7 @@
 package personview
 
 // terms are the DPV terms of domain rule C.2 in words.
-func terms() map[string]text {
+func terms() map[string]text { //nolint:misspell // Danish and Swedish words
 	return map[string]text{
 		"pd:OfficialID":                     {"personnummer", "personnummer", "national number"},
 		"pd:Name":                           {"navn", "namn", "name"},

@@ -37,7 +37,7 @@ func purposeText(p vocabularyv1.Purpose, l Language) string {
 	return t.in(l)
 }
 
-func purposes() map[vocabularyv1.Purpose]text {
+func purposes() map[vocabularyv1.Purpose]text { //nolint:misspell // Danish and Swedish words
 	return map[vocabularyv1.Purpose]text{
 		vocabularyv1.Purpose_PURPOSE_IDENTIFICATION:          {"at være sikker på, hvem du er", "att veta säkert vem du är", "to be certain who you are"},
 		vocabularyv1.Purpose_PURPOSE_ADDRESS_UPDATE:          {"at have din rigtige adresse", "att ha din rätta adress", "to have your right address"},

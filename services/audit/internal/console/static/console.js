@@ -17,16 +17,16 @@ function organisation(cell, org, fallback) {
 }
 
 function tableRow(row) {
-  const tr = element("tr", undefined, row.verdict.Class + " fresh");
+  const tr = element("tr", undefined, row.verdict.class + " fresh");
   const cell = (className) => tr.appendChild(element("td", undefined, className));
   const link = element("a");
   link.setAttribute("href", row.path);
   link.append(element("time", row.at));
   cell().append(link);
-  const verdict = element("span", undefined, "verdict " + row.verdict.Class);
-  const sign = element("span", row.verdict.Sign);
+  const verdict = element("span", undefined, "verdict " + row.verdict.class);
+  const sign = element("span", row.verdict.sign);
   sign.setAttribute("aria-hidden", "true");
-  verdict.append(sign, document.createTextNode(" " + row.verdict.Word));
+  verdict.append(sign, document.createTextNode(" " + row.verdict.word));
   cell().append(verdict);
   organisation(cell(), row.internal ? { id: "", name: "" } : row.caller, row.internal ? "own service" : "–");
   organisation(cell(), row.owner, "–");
