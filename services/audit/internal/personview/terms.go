@@ -1,11 +1,11 @@
 package personview
 
 // terms are the DPV terms of domain rule C.2 in words.
-func terms() map[string]text { //nolint:misspell // Danish and Swedish words
+func terms() map[string]text {
 	return map[string]text{
 		"pd:OfficialID":                     {"personnummer", "personnummer", "national number"},
 		"pd:Name":                           {"navn", "namn", "name"},
-		"pd:PhysicalAddress":                {"adresse", "adress", "address"},
+		"pd:PhysicalAddress":                {"adresse", "adress", "address"}, //nolint:misspell // Swedish
 		"pd:EmailAddress":                   {"e-mailadresse", "e-postadress", "e-mail address"},
 		"pd:TelephoneNumber":                {"telefonnummer", "telefonnummer", "phone number"},
 		"pd:BirthDate":                      {"datoer, herunder fødselsdato", "datum, till exempel födelsedatum", "dates, such as the date of birth"},
@@ -21,7 +21,7 @@ func terms() map[string]text { //nolint:misspell // Danish and Swedish words
 		"pd:FinancialAccount":               {"konti", "konton", "accounts"},
 		"pd:Residency":                      {"bopæl", "bosättning", "residence"},
 		"pd:Citizenship":                    {"statsborgerskab", "medborgarskap", "citizenship"},
-		"pd:IPAddress":                      {"IP-adresse", "IP-adress", "IP address"},
+		"pd:IPAddress":                      {"IP-adresse", "IP-adress", "IP address"}, //nolint:misspell // Swedish
 		"pd:TradeUnionMembership":           {"medlemskab af fagforening", "fackligt medlemskap", "union membership"},
 		"pd:Health":                         {"helbred", "hälsa", "health"},
 		"pd:CriminalConviction":             {"straffedomme", "brottmålsdomar", "criminal convictions"},

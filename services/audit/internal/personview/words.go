@@ -37,10 +37,10 @@ func purposeText(p vocabularyv1.Purpose, l Language) string {
 	return t.in(l)
 }
 
-func purposes() map[vocabularyv1.Purpose]text { //nolint:misspell // Danish and Swedish words
+func purposes() map[vocabularyv1.Purpose]text {
 	return map[vocabularyv1.Purpose]text{
 		vocabularyv1.Purpose_PURPOSE_IDENTIFICATION:          {"at være sikker på, hvem du er", "att veta säkert vem du är", "to be certain who you are"},
-		vocabularyv1.Purpose_PURPOSE_ADDRESS_UPDATE:          {"at have din rigtige adresse", "att ha din rätta adress", "to have your right address"},
+		vocabularyv1.Purpose_PURPOSE_ADDRESS_UPDATE:          {"at have din rigtige adresse", "att ha din rätta adress", "to have your right address"}, //nolint:misspell // Swedish
 		vocabularyv1.Purpose_PURPOSE_DETERMINE_RIGHTS:        {"at afgøre, hvad du har ret til", "att avgöra vad du har rätt till", "to decide what you are entitled to"},
 		vocabularyv1.Purpose_PURPOSE_BENEFIT_ASSESSMENT:      {"at beregne dine dagpenge", "att beräkna din ersättning", "to calculate your benefit"},
 		vocabularyv1.Purpose_PURPOSE_PAYMENT_CONTROL:         {"at kontrollere udbetalinger", "att kontrollera utbetalningar", "to check payments"},
