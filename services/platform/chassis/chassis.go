@@ -129,9 +129,6 @@ func (c *Chassis) Vault() *api.Logical { return c.vault.Logical() }
 // Certificates returns the source of the service's certificate and of whom it trusts, for listeners of its own.
 func (c *Chassis) Certificates() *pki.Source { return c.pki }
 
-// Recorder returns what writes audit records, for looks at data that are no RPCs.
-func (c *Chassis) Recorder() *audit.Recorder { return c.recorder }
-
 // OrganisationName returns an organisation's name as the agreements in force write it, or "" when none does or Run has not begun.
 func (c *Chassis) OrganisationName(id string) string {
 	if deals := c.deals.Load(); deals != nil {
@@ -213,9 +210,6 @@ const (
 	ResponseSeal = "response.seal"
 	RequestIDs   = "response.ids"
 )
-
-// subjectAsker is the service that may ask under which pseudonyms our records know a person.
-const subjectAsker = "audit"
 
 // PlatformKeysets returns the keysets that every service has.
 func PlatformKeysets(service string) []keys.Spec {
@@ -302,7 +296,7 @@ func (c *Chassis) openShipping(context.Context) error {
 	return c.ShipTo(remote)
 }
 
-// auditName is the name of the service that receives records.
+// auditName is the name of the service that receives records and that alone may ask under which pseudonyms they know a person.
 const auditName = "audit"
 
 // ShipTo has records shipped to a sink: for the audit service, which is its own receiver.
@@ -314,6 +308,9 @@ func (c *Chassis) ShipTo(sink audit.Sink) error {
 	c.shipper = audit.NewShipper(c.DB, seal, sink, c.Log)
 	return nil
 }
+
+// Recorder writes the records of what the service does by itself.
+func (c *Chassis) Recorder() *audit.Recorder { return c.recorder }
 
 // NewRecorder returns the recorder and the reader of a service's audit records.
 func NewRecorder(
@@ -359,7 +356,7 @@ func (c *Chassis) openServer(context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.Subjects = subjects.New(refs, subjectAsker)
+	c.Subjects = subjects.New(refs, auditName)
 	auditv1.RegisterSubjectServiceServer(c.Server.Registrar(), c.Subjects)
 	c.onClose(c.Server.Stop) // also when it never served: its workers wait already
 	return nil
