@@ -143,3 +143,6 @@ func (p *Parts) Work(ctx context.Context) error { return p.jobs.Run(ctx) }
 
 // Close releases what NewParts took. End Work first.
 func (p *Parts) Close() error { return p.jobs.Close() }
+
+// UseCases returns the service without its RPCs, for measurements and tests.
+func (p *Parts) UseCases() *core.Service { return p.service }
