@@ -48,7 +48,9 @@ type Result struct {
 	PerSecond   float64          `json:"per_second"`   // members
 	PeerSeconds float64          `json:"peer_seconds"` // of the one statement
 	PeerRate    float64          `json:"peer_per_second"`
-	Ratio       float64          `json:"ratio"` // of the rates: run over peer
+	Ratio       float64          `json:"ratio"`       // of the rates: run over peer
+	CPU         float64          `json:"cpu_us"`      // processor time of the run for a member, on all cores: what a busy machine does not change
+	PeerCPU     float64          `json:"peer_cpu_us"` // the same of the one statement
 	PeakMB      float64          `json:"peak_mb"`
 	LoadSeconds float64          `json:"load_seconds"`
 	Decisions   int64            `json:"decisions"`
@@ -95,11 +97,11 @@ func Measure(ctx context.Context, o Options) (r Result, err error) {
 		return r, err
 	}
 	r.PeakMB = peak()
-	b.o.Log("matched in %.1f s, %.0f members a second, peak %.0f MB\n", r.Seconds, r.PerSecond, r.PeakMB)
+	b.o.Log("matched in %.1f s, %.0f members a second, %.1f us of processor each, peak %.0f MB\n", r.Seconds, r.PerSecond, r.CPU, r.PeakMB)
 	if err := b.peer(ctx, &r); err != nil {
 		return r, err
 	}
-	b.o.Log("one SQL statement: %.1f s, %.0f members a second; ratio %.2f\n", r.PeerSeconds, r.PeerRate, r.Ratio)
+	b.o.Log("one SQL statement: %.1f s, %.0f members a second, %.1f us of processor each; ratio %.2f\n", r.PeerSeconds, r.PeerRate, r.PeerCPU, r.Ratio)
 	return r, nil
 }
 
@@ -221,7 +223,7 @@ func (b *bench) run(ctx context.Context, r *Result) error {
 	if err != nil {
 		return err
 	}
-	began := clock.System().Now()
+	began, spent := clock.System().Now(), processor()
 	var run core.Run
 	err = b.db.InTx(ctx, func(ctx context.Context) (err error) {
 		run, err = b.parts.UseCases().StartRun(ctx, core.Caller{Controller: controller}, march())
@@ -247,6 +249,7 @@ func (b *bench) run(ctx context.Context, r *Result) error {
 	}
 	r.Seconds = since(began)
 	r.PerSecond = float64(r.Members) / r.Seconds
+	r.CPU = (processor() - spent) * 1e6 / float64(r.Members)
 	r.Outcomes = map[string]int64{}
 	for _, t := range run.Outcomes {
 		r.Outcomes[t.Outcome] = t.Members
@@ -279,6 +282,25 @@ func peak() float64 {
 		}
 	}
 	return 0
+}
+
+// processor is the processor time of the process so far in seconds; 0 where the system does not tell.
+func processor() float64 {
+	raw, err := os.ReadFile("/proc/self/stat")
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(raw[strings.LastIndexByte(string(raw), ')')+1:]))
+	const user, system, ticks = 11, 12, 100 // places after the name; the unit is a hundredth of a second on Linux
+	if len(fields) <= system {
+		return 0
+	}
+	u, err1 := strconv.ParseFloat(fields[user], 64)
+	s, err2 := strconv.ParseFloat(fields[system], 64)
+	if err1 != nil || err2 != nil {
+		return 0
+	}
+	return (u + s) / ticks
 }
 
 // handleOf is the made-up handle of a member.

@@ -91,11 +91,12 @@ FROM (SELECT handle, rate, declared, income, n, p, norm, reg, reg_income, record
 
 // peer runs the one statement and compares what it came to.
 func (b *bench) peer(ctx context.Context, r *Result) error {
-	began := clock.System().Now()
+	began, spent := clock.System().Now(), processor()
 	if _, err := b.db.Exec(ctx, peerStatement); err != nil {
 		return err
 	}
 	r.PeerSeconds = since(began)
+	r.PeerCPU = (processor() - spent) * 1e6 / float64(r.Members)
 	r.PeerRate = float64(r.Members) / r.PeerSeconds
 	r.Ratio = r.PerSecond / r.PeerRate
 	counts := map[string]int64{}
