@@ -214,11 +214,14 @@ func (b *bench) fill(ctx context.Context) error {
 }
 
 // run matches the month and counts what came of it.
-func (b *bench) run(ctx context.Context, r *Result) error {
+func (b *bench) run(ctx context.Context, r *Result) (err error) {
 	work, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- b.parts.Work(work) }()
-	defer func() { stop(); <-ended }()
+	defer func() {
+		stop()
+		err = errors.Join(err, <-ended)
+	}()
 	before, err := b.count(ctx, "audit_outbox")
 	if err != nil {
 		return err
