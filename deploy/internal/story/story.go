@@ -52,6 +52,9 @@ type Cast struct {
 	RenumberedDane, OldDane   Person
 	RenumberedSwede, OldSwede Person
 
+	// Employers reports to eIndkomst: a file in the form in which employers do. Nil without that register.
+	Employers func(file io.Reader) (reports int, err error)
+
 	// Move gives a person a new address in the register, and returns its street.
 	Move func(ctx context.Context, p Person) (street string, err error)
 
@@ -120,6 +123,7 @@ type chapter struct {
 func chapters() []chapter {
 	return []chapter{
 		{"Identity: from a number to what a purpose allows", stack.IdentityName, identityChapter},
+		{"Income: a month of many members", stack.IncomeName, incomeChapter},
 	}
 }
 
@@ -181,6 +185,8 @@ type step struct {
 	granted bool
 	// records is how many audit records it leaves, one a person; 1 when zero.
 	records int
+	// impersonal says that the call is about nobody in particular.
+	impersonal bool
 	// several says that it leaves one record or more, as many as it happened to tell of.
 	several bool
 	// record checks each audit record beyond what holds for every step.
@@ -225,12 +231,20 @@ func (t *teller) audited(ctx context.Context, s step, event string) error {
 		return fmt.Errorf("%d audit records for event %s, want %d", len(records), event, want)
 	}
 	var bad []error
-	for _, r := range records {
-		t.recorded(r)
+	for i, r := range records {
+		if i < shown {
+			t.recorded(r)
+		}
 		bad = append(bad, check(s, r))
+	}
+	if len(records) > shown {
+		t.line("", "and %d more", len(records)-shown)
 	}
 	return errors.Join(bad...)
 }
+
+// shown is how many records of one event are printed.
+const shown = 4
 
 // wire is a caller's connection to a service.
 type wire struct {
