@@ -185,7 +185,7 @@ type step struct {
 	granted bool
 	// records is how many audit records it leaves, one a person; 1 when zero.
 	records int
-	// impersonal says that the call is about nobody in particular.
+	// impersonal says that the call may be about nobody in particular, and may disclose nothing.
 	impersonal bool
 	// several says that it leaves one record or more, as many as it happened to tell of.
 	several bool
@@ -235,7 +235,9 @@ func (t *teller) audited(ctx context.Context, s step, event string) error {
 		if i < shown {
 			t.recorded(r)
 		}
-		bad = append(bad, check(s, r))
+		if err := check(s, r); err != nil && len(bad) < shown {
+			bad = append(bad, err)
+		}
 	}
 	if len(records) > shown {
 		t.line("", "and %d more", len(records)-shown)
