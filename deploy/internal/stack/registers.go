@@ -73,25 +73,30 @@ func StartRegisters(ctx context.Context, dir string, log *slog.Logger) (*Registe
 
 // The sandbox is impatient: what takes a day with the real registers takes a moment.
 const (
-	copyAge   = 2 * time.Second
-	lookEvery = 200 * time.Millisecond
+	copyAge   = 2 * time.Second        // of Swedes, about whom SPAR is asked again and again
+	openFor   = 500 * time.Millisecond // how long a register that fails is left alone
+	lookEvery = 200 * time.Millisecond // for persons who are due, and for deliveries
 )
+
+// DeliveryDir is the folder into which CPR Direkte puts its files.
+func (r *Registers) DeliveryDir() string { return r.deliveries }
 
 // config is the part of identityd's configuration that connects it.
 func (r *Registers) config() map[string]any {
 	type m = map[string]any
 	access := registers.DefaultInvocation()
-	connect := func(url string, more m) m {
+	connect := func(url string, age time.Duration, more m) m {
 		more["url"], more["cert_file"], more["key_file"], more["ca_file"] = url, r.client.Cert, r.client.Key, r.client.CA
-		more["copies"] = m{"every": copyAge.String(), "retry": lookEvery.String(), "end_user": "samvirke-sandbox"}
+		more["guard"] = m{"open_for": openFor.String()}
+		more["copies"] = m{"every": age.String(), "retry": lookEvery.String(), "end_user": "samvirke-sandbox"}
 		return more
 	}
 	return m{
 		"look_every": lookEvery.String(),
-		"spar": connect(r.SPARURL(), m{
+		"spar": connect(r.SPARURL(), copyAge, m{
 			"assignment": m{"recipient": registers.Customer, "customer": registers.Customer, "id": registers.Assignment},
 		}),
-		"cpr": connect(r.SF1520URL(), m{
+		"cpr": connect(r.SF1520URL(), time.Hour, m{ // CPR tells by deliveries
 			"context": m{
 				"service_agreement_uuid": access.ServiceAgreement, "user_system_uuid": access.UserSystem, "user_uuid": access.User,
 				"service_uuid": access.Service,
