@@ -83,9 +83,9 @@ func (m *month) explain(handle string, why *commonv1.RequestContext) step {
 			for _, s := range got.GetExplanation() {
 				lines = append(lines, s.GetText())
 			}
-			lines = append(lines, fmt.Sprintf("rule %s version %s, inputs %x", d.GetRuleId(), d.GetRuleVersion(), d.GetInputsDigest()), d.GetComplaintGuidance())
-			if len(got.GetExplanation()) == 0 || d.GetRuleVersion() == "" || len(d.GetInputsDigest()) == 0 || d.GetComplaintGuidance() == "" {
-				err = errors.New("no explanation, version, digest or guidance")
+			lines = append(lines, fmt.Sprintf("rule %s version %s, inputs %x", d.GetRuleId(), d.GetRuleVersion(), d.GetInputsDigest()))
+			if len(got.GetExplanation()) == 0 || d.GetRuleVersion() == "" || len(d.GetInputsDigest()) == 0 {
+				err = errors.New("no explanation, version or digest")
 			}
 			return strings.Join(lines, "\n"+strings.Repeat(" ", indent)), "", err
 		})
@@ -103,7 +103,9 @@ func (m *month) ruling(title string, why *commonv1.RequestContext, decision func
 		if err != nil {
 			return "", "", err
 		}
-		return m.state(got.GetDecision()) + ", by " + got.GetDecision().GetDecidedBy(), "", expect("state", got.GetDecision().GetState(), want)
+		d := got.GetDecision()
+		answer := m.state(d) + ", by " + d.GetDecidedBy() + "\n" + strings.Repeat(" ", indent) + d.GetComplaintGuidance()
+		return answer, "", errors.Join(expect("state", d.GetState(), want), expect("guidance is missing", d.GetComplaintGuidance() == "", false))
 	})
 }
 
@@ -143,6 +145,6 @@ func (m *month) correct(ctx context.Context, cl incomev1.IncomeServiceClient) er
 		want, _ := m.handle[handle].ExpectedAfter()
 		return compared(m.handle[handle], got.GetDecision(), want)
 	})
-	m.t.line("answer", "%d months, each as it must be: %s; %.1f s", len(handles), "PAY_OUT 2.50 h", clock.System().Now().Sub(begun).Seconds())
+	m.t.line("answer", "%d months, each of which must be PAY_OUT 2.50 h; %.1f s", len(handles), clock.System().Now().Sub(begun).Seconds())
 	return err
 }

@@ -246,7 +246,7 @@ func (t *teller) audited(ctx context.Context, s step, event string) error {
 }
 
 // shown is how many records of one event are printed.
-const shown = 4
+const shown = 3
 
 // wire is a caller's connection to a service.
 type wire struct {
