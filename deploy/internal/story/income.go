@@ -125,7 +125,7 @@ func (m *month) step(title, rpc string, why *commonv1.RequestContext,
 func (m *month) prepare() []step {
 	enrol := m.step("The fund enrols its members: only eIndkomst's adapter ever sees the numbers again", "EnrolMembers", m.why("2026-03"),
 		func(ctx context.Context, cl incomev1.IncomeServiceClient, _ grpc.CallOption) (string, string, error) {
-			var items []*incomev1.Enrolment
+			items := make([]*incomev1.Enrolment, 0, len(m.members))
 			for i := range m.members {
 				items = append(items, &incomev1.Enrolment{Handle: m.handleOf(i), NationalId: Person{Country: "DK", Number: m.members[i].Number}.id()})
 			}
@@ -146,7 +146,7 @@ func (m *month) prepare() []step {
 	enrol.records = incomeBatch
 	cards := m.step("It uploads their benefit cards for March 2026", "UploadMonths", m.why("2026-03"),
 		func(ctx context.Context, cl incomev1.IncomeServiceClient, _ grpc.CallOption) (string, string, error) {
-			var items []*incomev1.MemberMonth
+			items := make([]*incomev1.MemberMonth, 0, len(m.members))
 			for i := range m.members {
 				items = append(items, m.card(i))
 			}
