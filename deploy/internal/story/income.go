@@ -72,6 +72,7 @@ func incomeChapter(ctx context.Context, t *teller) error {
 // told is a step of many calls, which shows no single answer.
 func (m *month) told(ctx context.Context, title string, do func(context.Context, incomev1.IncomeServiceClient) error) error {
 	m.t.number++
+	m.t.unrecorded++
 	say.F(m.t.out, "\n%2d  %s\n", m.t.number, title)
 	conn, err := m.t.conn(stack.IncomeName, m.fund)
 	if err == nil {

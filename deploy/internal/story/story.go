@@ -82,6 +82,8 @@ type teller struct {
 	handles map[string]string
 	number  int
 	events  []string
+	// unrecorded is that of the result.
+	unrecorded int
 }
 
 // Result is what came of a story.
@@ -90,6 +92,8 @@ type Result struct {
 	Steps int
 	// Events are the audit records' ids, in order.
 	Events []string
+	// Unrecorded is how many steps show no record of their own: somebody was refused at the handshake, or a step was many calls.
+	Unrecorded int
 }
 
 // Tell tells the story to out. It goes on after a step that did not end as it must, and reports all of them together.
@@ -148,7 +152,9 @@ func (t *teller) failed(title string, err error) error {
 	return fmt.Errorf("step %d (%s): %w", t.number, title, err)
 }
 
-func (t *teller) result() Result { return Result{Steps: t.number, Events: t.events} }
+func (t *teller) result() Result {
+	return Result{Steps: t.number, Events: t.events, Unrecorded: t.unrecorded}
+}
 
 func (t *teller) close() {
 	for _, c := range t.conns {
