@@ -5,6 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"samvirke.dev/deploy/generate/members"
 	"samvirke.dev/deploy/internal/say"
@@ -136,7 +140,32 @@ func (m *month) print(rows []row) {
 }
 
 // together is how many calls of a step are under way at the same time.
-const together = 32
+const together = 8
+
+// Tries of a call that met another one, and the wait between them.
+const (
+	tries = 10
+	again = 50 * time.Millisecond
+)
+
+// patiently makes a call again when the service says that another one was in its way, as every client must: on PostgreSQL two transactions
+// may touch the same pages, and one of them is asked to come back.
+func patiently(ctx context.Context, call func() error) error {
+	for try := 1; ; try++ {
+		err := call()
+		code := status.Code(err)
+		if err == nil || try == tries || code != codes.Aborted && code != codes.Unavailable {
+			return err
+		}
+		timer := time.NewTimer(time.Duration(try) * again)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+	}
+}
 
 // eachOf does something for each of many, several at a time, and reports the first few failures.
 func eachOf(ctx context.Context, all []string, do func(context.Context, string) error) error {
@@ -149,7 +178,7 @@ func eachOf(ctx context.Context, all []string, do func(context.Context, string) 
 	for range together {
 		work.Go(func() {
 			for one := range next {
-				if err := do(ctx, one); err != nil {
+				if err := patiently(ctx, func() error { return do(ctx, one) }); err != nil {
 					mu.Lock()
 					if failed++; failed <= few {
 						failures = append(failures, err)
