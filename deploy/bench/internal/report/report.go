@@ -41,6 +41,8 @@ type Row struct {
 	P99Ratio float64 `json:"p99_ratio"`
 	// BaselineRPS is the baseline's median in the rounds beside this row's, at the same message sizes.
 	BaselineRPS float64 `json:"baseline_rps"`
+	// BaselineCPU is the baseline server's processor time for each call in those rounds, in microseconds.
+	BaselineCPU float64 `json:"baseline_cpu_us"`
 	// RequestBytes and ResponseBytes are the sizes of both.
 	RequestBytes  int `json:"request_bytes"`
 	ResponseBytes int `json:"response_bytes"`
@@ -76,11 +78,12 @@ func Summarise(name, baseline string, rounds, beside []Round) Row {
 		P99: median(rounds, func(r Round) float64 { return r.P99 }),
 		CPU: median(rounds, func(r Round) float64 { return r.CPU }),
 	}
-	row.BaselineRPS = row.RPS
+	row.BaselineRPS, row.BaselineCPU = row.RPS, row.CPU
 	if len(beside) == 0 {
 		return row
 	}
 	row.BaselineRPS = median(beside, func(r Round) float64 { return r.RPS })
+	row.BaselineCPU = median(beside, func(r Round) float64 { return r.CPU })
 	row.Ratio = pairwise(rounds, beside, func(r Round) float64 { return r.RPS })
 	row.P99Ratio = pairwise(rounds, beside, func(r Round) float64 { return r.P99 })
 	return row
@@ -133,17 +136,17 @@ func (r Report) JSON(w io.Writer) error {
 // Table writes the report for people.
 func (r Report) Table(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	say.F(tw, "what\tpersons\trequests/s\tbaseline/s\tratio\tp50 ms\tp99 ms\tp99 ratio\tserver CPU us\tbytes in/out\t\n")
+	say.F(tw, "what\tpersons\trequests/s\tbaseline/s\tratio\tp50 ms\tp99 ms\tp99 ratio\tCPU us\tbaseline CPU us\tbytes in/out\t\n")
 	for _, row := range r.Results {
-		say.F(tw, "%s\t%s\t%.0f\t%.0f\t%.3f\t%.2f\t%.2f\t%.2f\t%.1f\t%d/%d\t\n", row.Name, count(row.Persons), row.RPS,
-			row.BaselineRPS, row.Ratio, row.P50, row.P99, row.P99Ratio, row.CPU, row.RequestBytes, row.ResponseBytes)
+		say.F(tw, "%s\t%s\t%.0f\t%.0f\t%.3f\t%.2f\t%.2f\t%.2f\t%.1f\t%.1f\t%d/%d\t\n", row.Name, count(row.Persons), row.RPS,
+			row.BaselineRPS, row.Ratio, row.P50, row.P99, row.P99Ratio, row.CPU, row.BaselineCPU, row.RequestBytes, row.ResponseBytes)
 	}
 	if len(r.Services) > 0 {
-		say.F(tw, "\t\t\t\t\t\t\t\t\t\t\n")
-		say.F(tw, "service\tpersons\tready ms\tidle MB\tloaded MB\tpeak MB\t\t\t\t\t\n")
+		say.F(tw, "\t\t\t\t\t\t\t\t\t\t\t\n")
+		say.F(tw, "service\tpersons\tready ms\tidle MB\tloaded MB\tpeak MB\t\t\t\t\t\t\n")
 	}
 	for _, s := range r.Services {
-		say.F(tw, "%s\t%s\t%.0f\t%.1f\t%.1f\t%.1f\t\t\t\t\t\n", s.Name, count(s.Persons), s.ReadyMillis, s.IdleMB, s.ResidentMB, s.PeakMB)
+		say.F(tw, "%s\t%s\t%.0f\t%.1f\t%.1f\t%.1f\t\t\t\t\t\t\n", s.Name, count(s.Persons), s.ReadyMillis, s.IdleMB, s.ResidentMB, s.PeakMB)
 	}
 	if err := tw.Flush(); err != nil {
 		return fmt.Errorf("write report: %w", err)
