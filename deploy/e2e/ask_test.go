@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"samvirke.dev/deploy/internal/stack"
 	commonv1 "samvirke.dev/proto/gen/go/samvirke/common/v1"
 	identityv1 "samvirke.dev/proto/gen/go/samvirke/identity/v1"
 	vocabularyv1 "samvirke.dev/proto/gen/go/samvirke/vocabulary/v1"
@@ -29,7 +30,7 @@ func (l *load) askOnce(ctx context.Context, conn *grpc.ClientConn) error {
 // fresh makes one call on a connection of its own.
 func (f *fixture) fresh(t *testing.T) error {
 	t.Helper()
-	conn, err := f.Dial(f.scene.Cast.DanishFund)
+	conn, err := f.Dial(stack.IdentityName, f.scene.Cast.DanishFund)
 	must(t, err)
 	defer hangUp(t, conn)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
@@ -41,7 +42,7 @@ func (f *fixture) fresh(t *testing.T) error {
 func (f *fixture) handle(t *testing.T) string {
 	t.Helper()
 	cast := f.scene.Cast
-	conn, err := f.Dial(cast.DanishFund)
+	conn, err := f.Dial(stack.IdentityName, cast.DanishFund)
 	must(t, err)
 	defer hangUp(t, conn)
 	resp, err := identityv1.NewIdentityServiceClient(conn).ResolveSubject(t.Context(), &identityv1.ResolveSubjectRequest{
@@ -54,7 +55,7 @@ func (f *fixture) handle(t *testing.T) string {
 
 // logged says whether the service has complained of something at warning level or above.
 func (f *fixture) logged(about string) bool {
-	for _, line := range f.Identity().Log.All() {
+	for _, line := range f.Service(stack.IdentityName).Log.All() {
 		if strings.Contains(line, about) && (strings.Contains(line, `"WARN"`) || strings.Contains(line, `"ERROR"`)) {
 			return true
 		}

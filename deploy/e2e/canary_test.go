@@ -36,7 +36,7 @@ const canaries = 100
 func TestNoPersonalDataLeaks(t *testing.T) {
 	t.Parallel()
 	collector := oteltest.Start(t)
-	f := prepare(t, func(_ *testing.T, c *stack.Config) { c.Telemetry = collector.Endpoint() })
+	f := prepare(t, func(_ *testing.T, c *setup) { c.Telemetry = collector.Endpoint() })
 	persons := canary.People(canaries)
 	file := filepath.Join(t.TempDir(), "canaries.jsonl")
 	must(t, people.WriteFile(file, func(yield func(people.Person) bool) {
@@ -47,16 +47,16 @@ func TestNoPersonalDataLeaks(t *testing.T) {
 		}
 	}))
 	must(t, f.Import(t.Context(), file))
-	must(t, f.StartIdentity(t.Context()))
+	must(t, f.Start(t.Context(), stack.IdentityName))
 
 	push := &push{f: f}
 	push.all(t, persons)
 	if push.good == 0 || len(push.errors) == 0 {
 		t.Fatalf("%d calls were answered and %d refused: the test proves nothing", push.good, len(push.errors))
 	}
-	records, err := f.Records(t.Context(), push.events[:min(len(push.events), 200)]...)
+	records, err := f.Records(t.Context(), stack.IdentityName, push.events[:min(len(push.events), 200)]...)
 	must(t, err)
-	must(t, f.StopIdentity(t.Context()))
+	must(t, f.Stop(t.Context(), stack.IdentityName))
 
 	corpus, err := canary.NewCorpus(persons)
 	must(t, err)
@@ -104,7 +104,7 @@ type push struct {
 
 func (p *push) all(t *testing.T, persons []canary.Person) {
 	t.Helper()
-	conn, err := p.f.Dial(p.f.scene.Cast.DanishFund)
+	conn, err := p.f.Dial(stack.IdentityName, p.f.scene.Cast.DanishFund)
 	must(t, err)
 	defer hangUp(t, conn)
 	client := identityv1.NewIdentityServiceClient(conn)

@@ -45,13 +45,17 @@ func TestMain(m *testing.M) {
 // programs is where the programs under test lie.
 var programs = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "samvirke-e2e-") })
 
-// identityd builds the service once for all tests of the package. The go command finds in its cache whatever did not change.
-var identityd = sync.OnceValues(func() (string, error) {
+// binaries builds the services once for all tests of the package. The go command finds in its cache whatever did not change.
+var binaries = sync.OnceValues(func() (map[string]string, error) {
 	dir, err := programs()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	return stack.Build(context.Background(), stack.IdentityPackage, dir, io.Discard)
+	s, err := scene.Load()
+	if err != nil {
+		return nil, err
+	}
+	return stack.BuildAll(context.Background(), s.Config(nil).Programs, dir, io.Discard)
 })
 
 // fixture is a suite under test.
@@ -59,29 +63,41 @@ type fixture struct {
 	*stack.Stack
 	scene *scene.Scene
 	vault *stack.Vault
+	// registers are those that the suite asks, or nil.
+	registers *stack.Registers
 }
 
-// option changes a stack's configuration before it is prepared.
-type option func(t *testing.T, c *stack.Config)
+// setup is what options can change before a stack is prepared.
+type setup struct {
+	stack.Config
+	registers *stack.Registers
+	// only are the services that run; the identity service alone unless an option says otherwise.
+	only []string
+}
+
+// option changes a set-up before the stack is prepared.
+type option func(t *testing.T, c *setup)
 
 // prepare makes a suite ready to start, with the development Vault and SQLite unless an option says otherwise.
 func prepare(t *testing.T, opts ...option) *fixture {
 	t.Helper()
-	binary, err := identityd()
+	files, err := binaries()
 	must(t, err)
 	s, err := scene.Load()
 	must(t, err)
-	conf := s.Config()
-	conf.Dir, conf.Binary = filepath.Join(t.TempDir(), "suite"), binary
+	conf := setup{only: []string{stack.IdentityName}}
+	conf.Dir, conf.Binaries = filepath.Join(t.TempDir(), "suite"), files
 	for _, o := range opts {
 		o(t, &conf)
 	}
 	if conf.Vault == nil {
 		devVault(t, &conf)
 	}
-	suite, err := stack.Prepare(t.Context(), conf)
+	base := s.Config(conf.registers, conf.only...)
+	conf.Agreements, conf.Callers, conf.Programs = base.Agreements, base.Callers, base.Programs
+	suite, err := stack.Prepare(t.Context(), conf.Config)
 	must(t, err)
-	f := &fixture{Stack: suite, scene: s, vault: conf.Vault}
+	f := &fixture{Stack: suite, scene: s, vault: conf.Vault, registers: conf.registers}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), limit)
 		defer cancel()
@@ -100,19 +116,23 @@ func start(t *testing.T, opts ...option) *fixture {
 	t.Helper()
 	f := prepare(t, opts...)
 	must(t, f.scene.Import(t.Context(), f.Stack))
-	must(t, f.StartIdentity(t.Context()))
-	must(t, f.Healthy(t.Context(), f.scene.Cast.DanishFund))
+	must(t, f.StartAll(t.Context()))
+	for _, p := range f.Programs() {
+		must(t, f.Healthy(t.Context(), p.Name, f.scene.Cast.DanishFund))
+	}
 	return f
 }
 
 func (f *fixture) showLog(t *testing.T) {
 	t.Helper()
-	raw, err := os.ReadFile(filepath.Join(f.Dir(), "identity.log"))
-	const enough = 4000
-	t.Logf("identityd's log, its end (%v):\n%s", err, raw[max(len(raw)-enough, 0):])
+	for _, p := range f.Programs() {
+		raw, err := os.ReadFile(filepath.Join(f.Dir(), p.Name+".log"))
+		const enough = 4000
+		t.Logf("log of %s, its end (%v):\n%s", p.Name, err, raw[max(len(raw)-enough, 0):])
+	}
 }
 
-func devVault(t *testing.T, c *stack.Config) {
+func devVault(t *testing.T, c *setup) {
 	t.Helper()
 	v, err := stack.DevVault()
 	must(t, err)
@@ -121,7 +141,7 @@ func devVault(t *testing.T, c *stack.Config) {
 }
 
 // realVault takes the real server, or skips.
-func realVault(t *testing.T, c *stack.Config) {
+func realVault(t *testing.T, c *setup) {
 	t.Helper()
 	binary := os.Getenv(envVault)
 	if binary == "" {
@@ -134,17 +154,17 @@ func realVault(t *testing.T, c *stack.Config) {
 }
 
 // postgres takes a fresh PostgreSQL database, or skips.
-func postgres(t *testing.T, c *stack.Config) {
+func postgres(t *testing.T, c *setup) {
 	t.Helper()
 	db := sqltest.PostgresConfig(t)
 	c.Database, c.DatabasePasswordFile = db.URL, db.PasswordFile
 }
 
-func sqlite(*testing.T, *stack.Config) {}
+func sqlite(*testing.T, *setup) {}
 
 // leaves sets the life of the service's certificate.
 func leaves(life time.Duration) option {
-	return func(_ *testing.T, c *stack.Config) { c.CertTTL = life }
+	return func(_ *testing.T, c *setup) { c.CertTTL = life }
 }
 
 func missing(t *testing.T, why string) {

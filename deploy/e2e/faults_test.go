@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"samvirke.dev/deploy/internal/stack"
 )
 
 // TestKillUnderLoad ends the service as a power cut would, several times, while calls run. Whoever saw an answer finds its
@@ -23,7 +25,7 @@ func TestKillUnderLoad(t *testing.T) {
 			var acknowledged []string
 			for range 3 {
 				acknowledged = append(acknowledged, f.killUnderLoad(t)...)
-				must(t, f.StartIdentity(t.Context()))
+				must(t, f.Start(t.Context(), stack.IdentityName))
 			}
 			count := recordsOf(t, f, acknowledged)
 			for _, event := range acknowledged {
@@ -46,7 +48,7 @@ func (f *fixture) killUnderLoad(t *testing.T) []string {
 	var wg sync.WaitGroup
 	wg.Go(func() { l.run(ctx, 16, 0) })
 	eventually(t, "answers under load", func() bool { return l.answered.Load() >= enough || l.failures() != nil })
-	f.KillIdentity()
+	f.Kill(stack.IdentityName)
 	cancel()
 	wg.Wait()
 	if len(l.events) < enough {
@@ -81,7 +83,7 @@ func TestVaultDownAtStart(t *testing.T) {
 	t.Parallel()
 	f := prepare(t)
 	must(t, f.vault.Dev.Down())
-	id, err := f.LaunchIdentity()
+	id, err := f.Launch(stack.IdentityName)
 	must(t, err)
 	select {
 	case <-id.Proc.Done():
@@ -92,7 +94,7 @@ func TestVaultDownAtStart(t *testing.T) {
 		t.Errorf("exit code is %d", code)
 	}
 	// It has ended as it should; nothing is left to stop in order.
-	f.KillIdentity()
+	f.Kill(stack.IdentityName)
 	said := strings.Join(id.Log.All(), "\n")
 	if !strings.Contains(strings.ToLower(said), "vault") {
 		t.Errorf("the reason is not told:\n%s", said)
@@ -109,7 +111,7 @@ func TestVaultDownAtStart(t *testing.T) {
 func TestVaultDownLater(t *testing.T) {
 	t.Parallel()
 	f := start(t, leaves(4*time.Second))
-	conn, err := f.Dial(f.scene.Cast.DanishFund)
+	conn, err := f.Dial(stack.IdentityName, f.scene.Cast.DanishFund)
 	must(t, err)
 	defer hangUp(t, conn)
 	ask := func() error { return newLoad(f).askOnce(t.Context(), conn) }
@@ -131,8 +133,8 @@ func TestRestart(t *testing.T) {
 	t.Parallel()
 	f := start(t)
 	first := f.handle(t)
-	must(t, f.StopIdentity(t.Context()))
-	must(t, f.StartIdentity(t.Context()))
+	must(t, f.Stop(t.Context(), stack.IdentityName))
+	must(t, f.Start(t.Context(), stack.IdentityName))
 	if second := f.handle(t); second != first {
 		t.Errorf("the handle was %s and is %s", first, second)
 	}

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 
+	"samvirke.dev/deploy/internal/stack"
 	"samvirke.dev/deploy/internal/story"
 	commonv1 "samvirke.dev/proto/gen/go/samvirke/common/v1"
 	identityv1 "samvirke.dev/proto/gen/go/samvirke/identity/v1"
@@ -55,7 +56,7 @@ func (l *load) run(ctx context.Context, lanes, reconnect int) {
 
 func (l *load) lane(ctx context.Context, i, reconnect int) error {
 	for ctx.Err() == nil {
-		conn, err := l.f.Dial(l.f.scene.Cast.DanishFund)
+		conn, err := l.f.Dial(stack.IdentityName, l.f.scene.Cast.DanishFund)
 		if err != nil {
 			return err
 		}
@@ -152,7 +153,7 @@ func recordsOf(t *testing.T, f *fixture, events []string) map[string]int {
 	count := map[string]int{}
 	for len(events) > 0 {
 		n := min(perCommand, len(events))
-		records, err := f.Records(t.Context(), events[:n]...)
+		records, err := f.Records(t.Context(), stack.IdentityName, events[:n]...)
 		must(t, err)
 		for _, r := range records {
 			count[r.GetEventId()]++

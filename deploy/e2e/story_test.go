@@ -22,8 +22,8 @@ func TestStory(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := start(t, opts...)
-			cast, err := f.scene.CastFor(f.Stack)
+			f := start(t, append(opts, whole)...)
+			cast, err := f.scene.CastFor(f.Stack, f.registers)
 			must(t, err)
 			out := &logWriter{t: t}
 			result, err := story.Tell(t.Context(), f.Stack, cast, out)
@@ -35,13 +35,16 @@ func TestStory(t *testing.T) {
 	}
 }
 
+// whole runs every service.
+func whole(_ *testing.T, c *setup) { c.only = nil }
+
 // withRegisters connects the suite to simulated population registers.
-func withRegisters(t *testing.T, c *stack.Config) {
+func withRegisters(t *testing.T, c *setup) {
 	t.Helper()
 	r, err := stack.StartRegisters(t.Context(), filepath.Join(t.TempDir(), "registers"), slog.New(slog.DiscardHandler))
 	must(t, err)
 	t.Cleanup(r.Close)
-	c.Registers = r
+	c.registers = r
 }
 
 // logWriter puts what is written into the test's log.

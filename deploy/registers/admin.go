@@ -10,6 +10,7 @@ import (
 	"mime"
 	"net/http"
 	"regexp"
+	"strings"
 	"time"
 
 	"samvirke.dev/deploy/registers/cpr"
@@ -24,8 +25,9 @@ const maxAdmin = 64 << 10
 
 // The names of the registers in admin requests.
 const (
-	nameSPAR   = "spar"
-	nameSF1520 = "sf1520"
+	nameSPAR      = "spar"
+	nameSF1520    = "sf1520"
+	nameEIndkomst = "eindkomst"
 )
 
 // errAdmin means a request that is not understood.
@@ -84,8 +86,9 @@ type (
 	}
 	nothing        struct{}
 	countsResponse struct {
-		SPAR   trouble.Counts `json:"spar"`
-		SF1520 trouble.Counts `json:"sf1520"`
+		SPAR      trouble.Counts `json:"spar"`
+		SF1520    trouble.Counts `json:"sf1520"`
+		EIndkomst trouble.Counts `json:"eindkomst"`
 	}
 )
 
@@ -95,7 +98,7 @@ func (s *Simulator) AdminHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("POST /v1/trouble", admin(s.adminTrouble))
 	mux.Handle("POST /v1/counts", admin(func(context.Context, nothing) (any, error) {
-		return countsResponse{SPAR: s.SPARCounts(), SF1520: s.SF1520Counts()}, nil
+		return countsResponse{SPAR: s.SPARCounts(), SF1520: s.SF1520Counts(), EIndkomst: s.EIndkomstCounts()}, nil
 	}))
 	mux.Handle("POST /v1/spar/address", admin(func(_ context.Context, q swedishAddressRequest) (any, error) {
 		return nothing{}, s.SetSwedishAddress(q.Number, persons.SwedishAddress{
@@ -129,6 +132,7 @@ func (s *Simulator) AdminHandler() http.Handler {
 		return nothing{}, nil
 	}))
 	mux.Handle("POST /v1/cpr/deliver", admin(func(ctx context.Context, _ nothing) (any, error) { return s.Deliver(ctx) }))
+	s.adminIncome(mux)
 	return http.NewCrossOriginProtection().Handler(mux)
 }
 
@@ -137,14 +141,11 @@ func (s *Simulator) adminTrouble(ctx context.Context, q troubleRequest) (any, er
 		return nil, trouble.ErrInvalid
 	}
 	t := trouble.Trouble{Kind: q.Kind, Latency: time.Duration(q.LatencyMS) * time.Millisecond, Requests: q.Requests}
-	switch q.Register {
-	case nameSPAR:
-		return nothing{}, s.SetSPARTrouble(ctx, t)
-	case nameSF1520:
-		return nothing{}, s.SetSF1520Trouble(ctx, t)
-	default:
-		return nil, fmt.Errorf("%w: register is %s or %s", errAdmin, nameSPAR, nameSF1520)
+	host := s.troubled()[q.Register]
+	if host == nil {
+		return nil, fmt.Errorf("%w: register is one of %s", errAdmin, strings.Join(troubledNames(), ", "))
 	}
+	return nothing{}, host.Set(ctx, t)
 }
 
 func (s *Simulator) adminDanishAddress(_ context.Context, q danishAddressRequest) (any, error) {
@@ -163,22 +164,30 @@ func admin[Q any](do func(context.Context, Q) (any, error)) http.Handler {
 		if err == nil {
 			response, err = do(r.Context(), q)
 		}
-		status := http.StatusOK
-		if err != nil {
-			status, response = statusOf(err), map[string]string{"error": err.Error()}
-		}
-		raw, err := json.Marshal(response)
-		if err != nil {
-			http.Error(w, "internal error", http.StatusInternalServerError)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(status)
-		_, _ = w.Write(append(raw, '\n')) // the caller may have gone away
+		reply(w, response, err)
 	})
 }
 
+// reply answers with a response or an error.
+func reply(w http.ResponseWriter, response any, err error) {
+	status := http.StatusOK
+	if err != nil {
+		status, response = statusOf(err), map[string]string{"error": err.Error()}
+	}
+	raw, err := json.Marshal(response)
+	if err != nil {
+		http.Error(w, "internal error", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(raw, '\n')) // the caller may have gone away
+}
+
 func statusOf(err error) int {
+	if status := incomeStatus(err); status != 0 {
+		return status
+	}
 	for target, status := range map[error]int{
 		errAdmin: http.StatusBadRequest, trouble.ErrInvalid: http.StatusBadRequest, spar.ErrInvalid: http.StatusBadRequest,
 		cpr.ErrInvalid: http.StatusBadRequest, direkte.ErrNumber: http.StatusBadRequest, spar.ErrUnknown: http.StatusNotFound,

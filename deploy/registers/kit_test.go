@@ -46,6 +46,7 @@ func start(t *testing.T, bend ...func(*registers.Config)) *bench {
 	ca := certtest.New(t, "register.test")
 	cfg := registers.Config{
 		SPAR: "127.0.0.1:0", SF1520: "127.0.0.1:0", Admin: "127.0.0.1:0", TLS: serverTLS(t, ca), Deliveries: t.TempDir(),
+		Income: registers.Income{Listen: "127.0.0.1:0"},
 	}
 	for _, b := range bend {
 		b(&cfg)

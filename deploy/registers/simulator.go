@@ -1,7 +1,7 @@
-// Package registers simulates the population registers that the identity service asks: SPAR Personsök 2021.1, CPR's SF1520 in
-// versions 4 and 5 and CPR's subscription service over SOAP 1.1 and mutual TLS, and CPR Direkte's deliveries as files. The simulators
-// are written from the published contracts, know the registers' published fictitious test persons, and share no code with the adapters that call them. What they know
-// and how they behave can be changed at run time, from Go or over HTTP on the loopback interface. See README.md.
+// Package registers simulates the registers that the suite asks: SPAR Personsök 2021.1, CPR's SF1520 in versions 4 and 5, CPR's subscription
+// service and eIndkomst, the Danish income register, over SOAP 1.1 and mutual TLS, and CPR Direkte's deliveries as files. The simulators are
+// written from the published contracts, know the registers' published fictitious test persons, and share no code with the adapters that
+// call them. What they know and how they behave can be changed at run time, from Go or over HTTP on the loopback interface. See README.md.
 package registers
 
 import (
@@ -49,6 +49,8 @@ type Config struct {
 	Assignments   []spar.Assignment
 	Invocations   []serviceplatform.Invocation
 	Subscriptions []serviceplatform.Invocation
+	// Income is eIndkomst.
+	Income Income
 }
 
 // Deps are what a simulator needs.
@@ -57,7 +59,7 @@ type Deps struct {
 	Logger *slog.Logger
 }
 
-// Simulator is both registers with their listeners. It is safe for concurrent use.
+// Simulator is the registers with their listeners. It is safe for concurrent use.
 type Simulator struct {
 	cfg        Config
 	log        *slog.Logger
@@ -66,6 +68,7 @@ type Simulator struct {
 	register   *cpr.Register
 	sf1520Host *trouble.Host
 	deliveries *direkte.Deliveries
+	income     *income
 
 	admin     *http.Server
 	adminAddr string
@@ -89,6 +92,10 @@ func New(cfg Config, d Deps) (*Simulator, error) {
 		return nil, err
 	}
 	if err := s.danish(d); err != nil {
+		return nil, err
+	}
+	var err error
+	if s.income, err = newIncome(&s.cfg, d); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -192,6 +199,9 @@ func (s *Simulator) Start(ctx context.Context) error {
 	if err == nil {
 		err = s.sf1520Host.Open(ctx, s.cfg.SF1520)
 	}
+	if err == nil && s.cfg.Income.Listen != "" {
+		err = s.income.host.Open(ctx, s.cfg.Income.Listen)
+	}
 	if err == nil && s.cfg.Admin != "" {
 		err = s.openAdmin(ctx)
 	}
@@ -231,6 +241,7 @@ func (s *Simulator) Close() {
 	}
 	s.sparHost.Close()
 	s.sf1520Host.Close()
+	s.income.host.Close()
 	s.wg.Wait()
 }
 

@@ -2,28 +2,38 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"samvirke.dev/deploy/internal/say"
+	"samvirke.dev/deploy/internal/stack"
 	"samvirke.dev/deploy/internal/story"
 )
+
+// services is a line for each service.
+func (s *sandbox) services() string {
+	var b strings.Builder
+	for _, p := range s.suite.Programs() {
+		fmt.Fprintf(&b, "  %-11s %s   (gRPC, TLS 1.3, both sides verified; gRPC reflection is on)\n", p.Name, s.suite.Addr(p.Name))
+	}
+	return b.String()
+}
 
 // explain prints what somebody needs to try it: addresses, certificates, and lines to paste.
 func (s *sandbox) explain() {
 	cast := s.scene.Cast
-	addr := s.suite.Identity().Addr
+	addr := s.suite.Addr(stack.IdentityName)
 	say.F(s.out, `
 Running until Ctrl-C. Everything lies in %s
 
-  identityd   %s   (gRPC, TLS 1.3, both sides verified; gRPC reflection is on)
-  Vault       %s
+%s  Vault       %s
   SPAR        %s   (simulated; SOAP, both sides verified)
   CPR         %s   (SF1520, the same; deliveries are files)
   registers   http://%s   (make people move, be protected or die, make a register slow: see deploy/registers/README.md)
   agreements  %s   (change a file, and it is in force a moment later)
-  log         %s/identity.log
+  logs        %s/*.log
 
 Client certificates:
-`, s.dir, addr, s.vault.Address, s.registers.SPARURL(), s.registers.SF1520URL(), s.registers.AdminAddr(), s.suite.AgreementDir(), s.dir)
+`, s.dir, s.services(), s.vault.Address, s.registers.SPARURL(), s.registers.SF1520URL(), s.registers.AdminAddr(), s.suite.AgreementDir(), s.dir)
 	for _, c := range s.scene.Callers() {
 		f := s.suite.Files(c)
 		say.F(s.out, "  %-28s %-14s %s\n", cast.Names[c.Org()], c.Org(), f.Cert)

@@ -41,7 +41,6 @@ type options struct {
 	vault  string
 	binary string
 	dir    string
-	listen string
 }
 
 func parse(args []string, out io.Writer) (options, error) {
@@ -53,7 +52,6 @@ func parse(args []string, out io.Writer) (options, error) {
 	fs.StringVar(&o.vault, "vault", vaultAuto, "dev, real, or auto: the Vault at VAULT_ADDR where that is set, else dev")
 	fs.StringVar(&o.binary, "vault-binary", "", "with --vault real: a Vault server that is built already")
 	fs.StringVar(&o.dir, "dir", "", "folder for data, certificates and logs, kept; must be new; a temporary one when empty")
-	fs.StringVar(&o.listen, "listen", "127.0.0.1:0", "address of identityd; port 0 takes a free one")
 	if err := fs.Parse(args); err != nil {
 		return options{}, err
 	}

@@ -30,9 +30,9 @@ type sandbox struct {
 	out   io.Writer
 	begin time.Time
 
-	dir    string
-	binary string
-	vault  *stack.Vault
+	dir      string
+	binaries map[string]string
+	vault    *stack.Vault
 	// registers are the population registers, in this process.
 	registers *stack.Registers
 	suite     *stack.Stack
@@ -49,12 +49,12 @@ type part struct {
 func (s *sandbox) parts() []part {
 	return []part{
 		{"folder", s.folder},
-		{"build identityd", s.build},
+		{"build the services", s.build},
 		{"start Vault", s.startVault},
 		{"start SPAR and CPR (simulated)", s.startRegisters},
 		{"authorities, keys, certificates, agreements", s.prepare},
 		{"import test persons", func(ctx context.Context) error { return s.scene.Import(ctx, s.suite) }},
-		{"start identityd", s.startIdentity},
+		{"start the services", s.startServices},
 	}
 }
 
@@ -99,7 +99,7 @@ func (s *sandbox) folder(context.Context) error {
 
 func (s *sandbox) build(ctx context.Context) (err error) {
 	// The go command's own words come with its error; silence otherwise, since the line is one of progress.
-	s.binary, err = stack.Build(ctx, stack.IdentityPackage, filepath.Join(s.dir, "bin"), io.Discard)
+	s.binaries, err = stack.BuildAll(ctx, s.scene.Config(nil).Programs, filepath.Join(s.dir, "bin"), io.Discard)
 	return err
 }
 
@@ -151,9 +151,8 @@ func (s *sandbox) startRegisters(ctx context.Context) error {
 }
 
 func (s *sandbox) prepare(ctx context.Context) error {
-	conf := s.scene.Config()
-	conf.Dir, conf.Binary, conf.Vault = s.dir, s.binary, s.vault
-	conf.Database, conf.Listen, conf.Reflection, conf.Registers = s.opts.db, s.opts.listen, true, s.registers
+	conf := s.scene.Config(s.registers)
+	conf.Dir, conf.Binaries, conf.Vault, conf.Database, conf.Reflection = s.dir, s.binaries, s.vault, s.opts.db, true
 	var err error
 	if s.suite, err = stack.Prepare(ctx, conf); err != nil {
 		return err
@@ -162,17 +161,22 @@ func (s *sandbox) prepare(ctx context.Context) error {
 	return nil
 }
 
-func (s *sandbox) startIdentity(ctx context.Context) error {
-	if err := s.suite.StartIdentity(ctx); err != nil {
+func (s *sandbox) startServices(ctx context.Context) error {
+	if err := s.suite.StartAll(ctx); err != nil {
 		return err
 	}
-	return s.suite.Healthy(ctx, s.scene.Cast.DanishFund)
+	for _, p := range s.suite.Programs() {
+		if err := s.suite.Healthy(ctx, p.Name, s.scene.Cast.DanishFund); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // tell tells the story.
 func (s *sandbox) tell(ctx context.Context) error {
 	say.F(s.out, "\nThe story. Vault: %s. Everybody in it is a published test person.\n", s.vault.Kind)
-	cast, err := s.scene.CastFor(s.suite)
+	cast, err := s.scene.CastFor(s.suite, s.registers)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,8 @@ import (
 	"samvirke.dev/services/platform/chassis"
 	"samvirke.dev/services/platform/clock"
 	"samvirke.dev/services/platform/config"
+	"samvirke.dev/services/platform/jobs"
+	"samvirke.dev/services/platform/soap"
 )
 
 // version is the release; set by the linker.
@@ -102,18 +104,32 @@ func serve(ctx context.Context, cfg Config, rest []string, log io.Writer) (err e
 	var parts *Parts
 	c, err := chassis.New(ctx, cfg.Config, chassis.Options{
 		Name: name, Version: version, Migrations: sqlstore.Migrations(), Keysets: Keysets(), Log: log, Clock: clock.System(),
+		SpanNames:  []string{soap.SpanName, jobs.SpanName},
 		Controller: func(ctx context.Context, id string) error { return parts.Prepare(ctx, id) },
 	})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Close(context.WithoutCancel(ctx))) }()
-	if parts, err = NewParts(ctx, cfg, c.DB, c.Keys, c.Clock, nil); err != nil {
+	d := telemetryDeps{
+		log: c.Log, clock: c.Clock, traces: c.Telemetry.TracerProvider(), meter: c.Telemetry.MeterProvider().Meter("samvirke.dev/services/identity"),
+	}
+	registers, err := connect(cfg.Registers, d)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, registers.close()) }()
+	if parts, err = NewParts(ctx, cfg, c.DB, c.Keys, c.Clock, registers.byCountry); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, parts.Close(context.WithoutCancel(ctx))) }()
+	keeper, err := parts.keep(ctx, cfg, c.DB, d)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, keeper.close()) }()
 	parts.Register(c.Server)
-	return c.Run(ctx, nil)
+	return c.Run(ctx, nil, keeper.components()...)
 }
 
 // offline opens what the other commands need.

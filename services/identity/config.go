@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"samvirke.dev/services/platform/chassis"
+	"samvirke.dev/services/platform/jobs"
 )
 
 // Config is the configuration of the service; the keys that all services share stand at the top level.
@@ -23,6 +24,9 @@ type Config struct {
 	TimeZone             string   `yaml:"time_zone" class:"public" doc:"zone whose civil dates decide"`
 	ProtectedAddressLaws []string `yaml:"protected_address_laws" class:"public" doc:"legal references on which an agency may have a protected Danish name and address"`
 	Feed                 Feed     `yaml:"feed" class:"public" doc:"how funds are told about changes"`
+
+	Registers Registers   `yaml:"registers"`
+	Jobs      jobs.Config `yaml:"jobs"`
 }
 
 // Feed says how funds are told about changes of their members' addresses.
@@ -35,7 +39,8 @@ type Feed struct {
 func DefaultConfig() Config {
 	return Config{
 		Config: chassis.DefaultConfig(), TimeZone: "Europe/Copenhagen",
-		Feed: Feed{Poll: 500 * time.Millisecond, Keep: 90 * 24 * time.Hour},
+		Feed:      Feed{Poll: 500 * time.Millisecond, Keep: 90 * day},
+		Registers: defaultRegisters(), Jobs: jobs.DefaultConfig(),
 	}
 }
 

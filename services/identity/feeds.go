@@ -2,25 +2,26 @@ package identity
 
 import (
 	"sync"
+	"time"
 
 	"samvirke.dev/services/identity/internal/core/nationalid"
 )
 
 // feeds knows whether local copies are kept up to date.
 type feeds struct {
-	mu    sync.RWMutex
-	fresh map[nationalid.Country]bool
+	mu  sync.RWMutex
+	age map[nationalid.Country]time.Duration
 }
 
-// Fresh reports whether the local copies of a country are. Until the first look they are not.
-func (f *feeds) Fresh(c nationalid.Country) bool {
+// Age returns how old a local copy of a country's person may be to count. Until the first look none does.
+func (f *feeds) Age(c nationalid.Country) time.Duration {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	return f.fresh[c]
+	return f.age[c]
 }
 
-func (f *feeds) set(c nationalid.Country, fresh bool) {
+func (f *feeds) set(c nationalid.Country, age time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.fresh[c] = fresh
+	f.age[c] = age
 }

@@ -149,10 +149,10 @@ func (p *Parts) build(cfg Config, seal *keys.AEAD, index *keys.PRF, token *keys.
 		return err
 	}
 	p.persons = persons
-	p.feeds = &feeds{fresh: map[nationalid.Country]bool{}}
+	p.feeds = &feeds{age: map[nationalid.Country]time.Duration{}}
 	p.service, err = core.New(core.Deps{
 		Persons: persons, Feed: persons, Handles: p.handles, Notes: notes{}, Clock: p.clock, Zone: p.zone, Guard: p.guard,
-		ProtectedAddressLaws: cfg.ProtectedAddressLaws, Registers: registers, Fresh: p.feeds.Fresh,
+		ProtectedAddressLaws: cfg.ProtectedAddressLaws, Registers: registers, CopyAge: p.feeds.Age,
 	})
 	if err != nil {
 		return err

@@ -113,14 +113,17 @@ func synth(country string, i int) string {
 	}
 }
 
-// birthOf is the birth date of a synthetic person.
-func birthOf(number string) string {
+// memberOf is a synthetic person by number.
+func memberOf(number string) synthetic.Member {
 	for g := synthetic.NewGenerator(); ; {
 		if m := g.Next(); m.Number == number {
-			return m.Birth.Format(time.DateOnly)
+			return m
 		}
 	}
 }
+
+// birthOf is the birth date of a synthetic person.
+func birthOf(number string) string { return memberOf(number).Birth.Format(time.DateOnly) }
 
 func (w *world) today() string { return w.clock.Now().Format(time.DateOnly) }
 
@@ -186,7 +189,7 @@ func TestLiveLookup(t *testing.T) {
 // covers: REG-01
 func TestRegisterUnreachable(t *testing.T) {
 	t.Parallel()
-	for _, fault := range []error{core.ErrRegisterUnavailable, core.ErrRegisterRefused} {
+	for _, fault := range []error{core.ErrRegisterUnavailable, core.ErrRegisterRefused, core.ErrRegisterTooMany} {
 		w, se, dk, _ := live(t)
 		known := synthSE(1)
 		se.put(t, known, nil)
@@ -410,4 +413,104 @@ func TestPollBacksOff(t *testing.T) {
 	if done := w.poll(t, nationalid.Sweden); done.Changed != 5 {
 		t.Errorf("back again: %+v", done)
 	}
+}
+
+// What is older by register time than the copy changes nothing, but may tell of something that the copy lacks: the person is fetched again
+// at once.
+func TestOlderUpdate(t *testing.T) {
+	t.Parallel()
+	w, se, _, _ := live(t)
+	swede := synthSE(1)
+	se.put(t, swede, nil)
+	c := w.as(fundSE)
+	c.subscribe(c.handle(swede), "m-1", w.today())
+	w.poll(t, nationalid.Sweden)
+	_, token := c.told("", 2)
+	se.put(t, swede, func(p *core.Person) { p.Address = &core.Address{City: "Nystad"} })
+	older := se.persons[swede]
+	older.RegisterTime = w.clock.Now().Add(-time.Hour)
+	older.Address = &core.Address{City: "Gammelstad"}
+	done, err := w.parts.Service().Apply(t.Context(), []*core.Person{&older})
+	must(t, err)
+	if done.Stale != 1 || done.Changed != 0 {
+		t.Errorf("applied %+v", done)
+	}
+	if done := w.poll(t, nationalid.Sweden); done.Asked != 1 || done.Changed != 1 {
+		t.Errorf("polled %+v", done)
+	}
+	got, _ := c.told(token, 1)
+	if kinds(t, got, identityv1.AddressChangeKind_ADDRESS_CHANGE_KIND_ADDRESS); got[0].GetAddress().GetCity() != "Nystad" {
+		t.Errorf("told %v", got)
+	}
+}
+
+// A copy that is older than the register is asked again counts no longer, also of a person who is followed since a moment ago and was
+// imported long before.
+func TestOldCopy(t *testing.T) {
+	t.Parallel()
+	w, se, _, now := live(t)
+	w.parts.SetCopyAge(nationalid.Sweden, 24*time.Hour)
+	swede := synthSE(1)
+	se.put(t, swede, nil)
+	c := w.as(fundSE)
+	handle := c.handle(swede)
+	c.subscribe(handle, "m-1", w.today())
+	asks := func(when string, want int) {
+		t.Helper()
+		before := se.count()
+		if _, err := c.address(handle); err != nil || se.count()-before != want {
+			t.Errorf("%s: asked %d times, want %d; %v", when, se.count()-before, want, err)
+		}
+	}
+	asks("before the first fetch", 1)
+	w.poll(t, nationalid.Sweden)
+	asks("fetched", 0)
+	w.pass(now, 23*time.Hour)
+	asks("a day later, almost", 0)
+	w.pass(now, 2*time.Hour)
+	asks("too old", 1)
+	w.poll(t, nationalid.Sweden)
+	asks("fetched again", 0)
+}
+
+// A protection that a question brings to light purges the copy and is told at once, without waiting for the next fetch.
+//
+// covers: B.10
+func TestProtectionFoundByQuestion(t *testing.T) {
+	t.Parallel()
+	w, se, _, now := live(t)
+	followed, imported := synthSE(1), synthSE(2)
+	c := w.as(fundSE)
+	for _, number := range []string{followed, imported} {
+		se.put(t, number, nil)
+		m := lineOf(memberOf(number))
+		w.load(m)
+	}
+	handle := c.handle(followed)
+	c.subscribe(handle, "m-1", w.today())
+	w.poll(t, nationalid.Sweden)
+	_, token := c.told("", 2)
+	for _, number := range []string{followed, imported} {
+		se.put(t, number, func(p *core.Person) {
+			p.Protections = []core.Protection{{Kind: core.ProtectionSEProtectedRegistration}}
+		})
+	}
+	w.parts.SetFresh(nationalid.Sweden, false) // or the followed one would not be asked for
+	w.pass(now, time.Minute)
+	for _, number := range []string{followed, imported} {
+		if got, err := c.address(c.handle(number)); err != nil || got.GetAddress() != nil || got.GetProtection() != seProt {
+			t.Errorf("address: %v, %v", got, err)
+		}
+		n, err := nationalid.ParseCanonical(number, civil.Date{Year: 2100, Month: 1, Day: 1})
+		must(t, err)
+		f, err := w.parts.Persons().ByNumber(t.Context(), n)
+		if must(t, err); !f.Known || f.Person.Address != nil || !f.Person.Name.IsZero() || len(f.Person.Protections) != 1 {
+			t.Errorf("at rest: %v", f.Known)
+		}
+		if len(f.Person.Memberships) == 0 {
+			t.Error("the memberships are gone")
+		}
+	}
+	got, _ := c.told(token, 1)
+	kinds(t, got, identityv1.AddressChangeKind_ADDRESS_CHANGE_KIND_PROTECTION_SET)
 }

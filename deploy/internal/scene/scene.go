@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -104,9 +105,18 @@ func find(number string) (story.Person, error) {
 	return story.Person{}, fmt.Errorf("test persons: %s is not among them", number)
 }
 
-// Config is the part of a stack's configuration that the scene decides.
-func (s *Scene) Config() stack.Config {
-	return stack.Config{Agreements: agreements.Files, Callers: s.Callers(), TestPersons: persons.PublishedNumbers()}
+// Config is the part of a stack's configuration that the scene decides. r are the registers that the services ask, or nil; only
+// limits the suite to the services named, all of them when none is.
+func (s *Scene) Config(r *stack.Registers, only ...string) stack.Config {
+	programs := slices.DeleteFunc(s.programs(r), func(p stack.Program) bool { return len(only) > 0 && !slices.Contains(only, p.Name) })
+	return stack.Config{Agreements: agreements.Files, Callers: s.Callers(), Programs: programs}
+}
+
+// programs are the services of the suite, in the order in which they start: those that others call first.
+func (s *Scene) programs(r *stack.Registers) []stack.Program {
+	return []stack.Program{
+		stack.Identity(s.Callers(), persons.PublishedNumbers(), r),
+	}
 }
 
 // Callers are all who get a client certificate.
@@ -125,10 +135,11 @@ func (s *Scene) Import(ctx context.Context, suite *stack.Stack) error {
 }
 
 // CastFor is the cast with what a prepared suite gives it: certificates and the log.
-func (s *Scene) CastFor(suite *stack.Stack) (story.Cast, error) {
+func (s *Scene) CastFor(suite *stack.Stack, r *stack.Registers) (story.Cast, error) {
 	cast := s.Cast
-	cast.Trusted, cast.HandshakeLog = suite.Files(cast.DanishFund), suite.HandshakeLog
-	cast.Move = func(ctx context.Context, p story.Person) (string, error) { return move(ctx, suite.Registers(), p) }
+	cast.Trusted = suite.Files(cast.DanishFund)
+	cast.HandshakeLog = func(ctx context.Context) (string, error) { return suite.HandshakeLog(ctx, stack.IdentityName) }
+	cast.Move = func(ctx context.Context, p story.Person) (string, error) { return move(ctx, r, p) }
 	var err error
 	cast.Stranger, err = s.stranger(suite)
 	return cast, err

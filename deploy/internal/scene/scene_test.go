@@ -18,7 +18,7 @@ func TestAgreementsAreOfTheCast(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conf := s.Config()
+	conf := s.Config(nil)
 	files, err := fs.Glob(conf.Agreements, "*.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -68,8 +68,5 @@ func TestPersonsOfTheStoryAreThere(t *testing.T) {
 	// The register gives no name of somebody with protected registration.
 	if s.Cast.ProtectedSwede.Name != "" {
 		t.Error("the protected person has a name")
-	}
-	if len(s.Config().TestPersons) == 0 {
-		t.Error("no published numbers")
 	}
 }

@@ -17,9 +17,6 @@ import (
 	"samvirke.dev/deploy/internal/say"
 )
 
-// IdentityPackage is the program of the identity service.
-const IdentityPackage = "samvirke.dev/services/identity/cmd/identityd"
-
 // CacheDir is the folder of the user's cache that holds what was built.
 func CacheDir() (string, error) {
 	base, err := os.UserCacheDir()
@@ -31,6 +28,19 @@ func CacheDir() (string, error) {
 		return "", fmt.Errorf("cache folder: %w", err)
 	}
 	return dir, nil
+}
+
+// BuildAll builds the programs into dir; it returns their files by the service's name.
+func BuildAll(ctx context.Context, programs []Program, dir string, progress io.Writer) (map[string]string, error) {
+	out := map[string]string{}
+	for _, p := range programs {
+		file, err := Build(ctx, p.Package, dir, progress)
+		if err != nil {
+			return nil, err
+		}
+		out[p.Name] = file
+	}
+	return out, nil
 }
 
 // Build compiles a program of this workspace and puts it into dir; it returns the path. What was built is kept in the user's

@@ -17,28 +17,28 @@ import (
 // healthPoll is how often a service that does not serve yet is asked again.
 const healthPoll = 10 * time.Millisecond
 
-// Dial connects to the identity service with the certificate of a caller. The connection is made at the first call.
-func (s *Stack) Dial(c Caller, opts ...grpc.DialOption) (*grpc.ClientConn, error) {
-	return s.DialAs(s.files[c], opts...)
+// Dial connects to a service with the certificate of a caller. The connection is made at the first call.
+func (s *Stack) Dial(service string, c Caller, opts ...grpc.DialOption) (*grpc.ClientConn, error) {
+	return s.DialAs(service, s.files[c], opts...)
 }
 
 // DialAs is Dial with any certificate.
-func (s *Stack) DialAs(files localca.Files, opts ...grpc.DialOption) (*grpc.ClientConn, error) {
-	conf, err := clientConfig(files)
+func (s *Stack) DialAs(service string, files localca.Files, opts ...grpc.DialOption) (*grpc.ClientConn, error) {
+	conf, err := clientConfig(service, files)
 	if err != nil {
 		return nil, err
 	}
 	opts = append([]grpc.DialOption{grpc.WithTransportCredentials(credentials.NewTLS(conf))}, opts...)
-	conn, err := grpc.NewClient("passthrough:///"+s.identity.Addr, opts...)
+	conn, err := grpc.NewClient("passthrough:///"+s.Addr(service), opts...)
 	if err != nil {
-		return nil, fmt.Errorf("connect to identityd: %w", err)
+		return nil, fmt.Errorf("connect to %s: %w", service, err)
 	}
 	return conn, nil
 }
 
-// Healthy asks the identity service for its health over gRPC, as an orchestrator would, until it serves or ctx ends.
-func (s *Stack) Healthy(ctx context.Context, c Caller) error {
-	conn, err := s.Dial(c)
+// Healthy asks a service for its health over gRPC, as an orchestrator would, until it serves or ctx ends.
+func (s *Stack) Healthy(ctx context.Context, service string, c Caller) error {
+	conn, err := s.Dial(service, c)
 	if err != nil {
 		return err
 	}
@@ -51,27 +51,27 @@ func (s *Stack) Healthy(ctx context.Context, c Caller) error {
 		// Waiting for the connection covers a service that listens and does not answer yet.
 		resp, err := healthv1.NewHealthClient(conn).Check(ctx, &healthv1.HealthCheckRequest{}, grpc.WaitForReady(true))
 		if err != nil {
-			return fmt.Errorf("health of identityd: %w", err)
+			return fmt.Errorf("health of %s: %w", service, err)
 		}
 		if resp.GetStatus() == healthv1.HealthCheckResponse_SERVING {
 			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("health of identityd: %s: %w", resp.GetStatus(), context.Cause(ctx))
+			return fmt.Errorf("health of %s: %s: %w", service, resp.GetStatus(), context.Cause(ctx))
 		case <-tick.C:
 		}
 	}
 }
 
-// Handshake makes a TLS handshake with the identity service and reads on until the service has judged the certificate: with TLS
+// Handshake makes a TLS handshake with a service and reads on until the service has judged the certificate: with TLS
 // 1.3 the client is done before it is. It returns the service's refusal, or nil when the connection stands.
-func (s *Stack) Handshake(ctx context.Context, files localca.Files) error {
-	conf, err := clientConfig(files)
+func (s *Stack) Handshake(ctx context.Context, service string, files localca.Files) error {
+	conf, err := clientConfig(service, files)
 	if err != nil {
 		return err
 	}
-	raw, err := (&tls.Dialer{Config: conf}).DialContext(ctx, "tcp", s.identity.Addr)
+	raw, err := (&tls.Dialer{Config: conf}).DialContext(ctx, "tcp", s.Addr(service))
 	if err != nil {
 		return fmt.Errorf("handshake: %w", err)
 	}
@@ -88,8 +88,8 @@ func (s *Stack) Handshake(ctx context.Context, files localca.Files) error {
 	return nil
 }
 
-func clientConfig(files localca.Files) (*tls.Config, error) {
-	id, err := IdentityID()
+func clientConfig(service string, files localca.Files) (*tls.Config, error) {
+	id, err := ServiceID(service)
 	if err != nil {
 		return nil, err
 	}

@@ -8,7 +8,7 @@ import (
 // handshakeMessage is how the service's log begins to tell of a client that was refused at the TLS handshake.
 const handshakeMessage = "handshake refused"
 
-// HandshakeLog waits for the identity service's latest word about a refused handshake.
-func (s *Stack) HandshakeLog(ctx context.Context) (string, error) {
-	return s.identity.Log.Wait(ctx, func(line string) bool { return strings.Contains(line, handshakeMessage) })
+// HandshakeLog waits for a service's latest word about a refused handshake.
+func (s *Stack) HandshakeLog(ctx context.Context, service string) (string, error) {
+	return s.running[service].Log.Wait(ctx, func(line string) bool { return strings.Contains(line, handshakeMessage) })
 }

@@ -5,12 +5,14 @@ package stack
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/vault/api"
@@ -23,9 +25,6 @@ import (
 // TrustDomain is the trust domain of everything that a stack starts.
 const TrustDomain = "samvirke.example"
 
-// identityName is the identity service's name in its SPIFFE id, its AppRole and its signing role.
-const identityName = "identity"
-
 // callerLife is how long the certificates of callers live: longer than any sandbox or test runs.
 const callerLife = 7 * 24 * time.Hour
 
@@ -33,30 +32,28 @@ const callerLife = 7 * 24 * time.Hour
 type Config struct {
 	// Dir is the folder for data, certificates and logs.
 	Dir string
-	// Binary is identityd.
-	Binary string
-	Vault  *Vault
-	// Database is identityd's database URL; SQLite in Dir when empty.
+	// Programs are the services, in the order in which they start.
+	Programs []Program
+	// Binaries are the programs' files, by the service's name.
+	Binaries map[string]string
+	Vault    *Vault
+	// Database is the URL of a PostgreSQL database in which each service gets a schema of its own; SQLite files in Dir when empty.
 	Database string
 	// DatabasePasswordFile holds the database's password; empty for none.
 	DatabasePasswordFile string
-	// Listen is identityd's address; a free port of the loopback interface when empty.
-	Listen string
+	// Listen are the services' addresses by name; a free port of the loopback interface for those that are missing.
+	Listen map[string]string
 	// Agreements are the agreement files.
 	Agreements fs.FS
 	// Callers are the organisations' systems that get client certificates.
 	Callers []Caller
-	// TestPersons are the national numbers outside the synthetic ranges that identityd shall take.
-	TestPersons []string
-	// CertTTL is the life of identityd's certificate; 12 hours when zero.
+	// CertTTL is the life of the services' certificates; 12 hours when zero.
 	CertTTL time.Duration
 	// Telemetry is an OTLP endpoint, or empty.
 	Telemetry string
 	// Reflection switches gRPC reflection on.
 	Reflection bool
-	// Registers are the population registers that identityd asks; nil for none.
-	Registers *Registers
-	// Tee gets identityd's log too.
+	// Tee gets the services' logs too.
 	Tee io.Writer
 }
 
@@ -81,14 +78,16 @@ type Stack struct {
 	operator *api.Client
 	idle     func()
 	files    map[Caller]localca.Files
-	config   string
-	logs     *os.File
-	identity *Identity
+	addrs    map[string]string   // where each program listens
+	logs     map[string]*os.File // by program
+	running  map[string]*Service
 }
 
 // Prepare brings Vault to the state that the services need and writes every file. Close undoes what is not a file.
 func Prepare(ctx context.Context, cfg Config) (_ *Stack, err error) {
-	s := &Stack{cfg: cfg, files: map[Caller]localca.Files{}}
+	s := &Stack{
+		cfg: cfg, files: map[Caller]localca.Files{}, addrs: map[string]string{}, logs: map[string]*os.File{}, running: map[string]*Service{},
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close(context.WithoutCancel(ctx)))
@@ -100,13 +99,38 @@ func Prepare(ctx context.Context, cfg Config) (_ *Stack, err error) {
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("stack folder: %w", err)
 	}
-	if s.logs, err = os.OpenFile(s.path("identity.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
-		return nil, fmt.Errorf("log file: %w", err)
-	}
-	if err := s.bootstrap(ctx); err != nil {
-		return nil, err
+	for _, step := range []func(context.Context) error{s.openLogs, s.chooseAddrs, s.makeSchemas, s.bootstrap} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
 	}
 	return s, s.writeAgreements()
+}
+
+func (s *Stack) openLogs(context.Context) error {
+	for _, p := range s.cfg.Programs {
+		f, err := os.OpenFile(s.path(p.Name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		if err != nil {
+			return fmt.Errorf("log file: %w", err)
+		}
+		s.logs[p.Name] = f
+	}
+	return nil
+}
+
+func (s *Stack) chooseAddrs(ctx context.Context) error {
+	taken := map[string]bool{}
+	for _, p := range s.cfg.Programs {
+		addr := s.cfg.Listen[p.Name]
+		if addr == "" {
+			var err error
+			if addr, err = freeAddr(ctx, taken); err != nil {
+				return err
+			}
+		}
+		s.addrs[p.Name] = addr
+	}
+	return nil
 }
 
 // bootstrap configures Vault and takes from it what services and callers need.
@@ -119,16 +143,29 @@ func (s *Stack) bootstrap(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	roleID, secretID, err := result.Credentials[identityName].Write(s.path("identity"))
-	if err != nil {
-		return err
-	}
 	for _, c := range s.cfg.Callers {
 		if err := s.issue(ctx, c); err != nil {
 			return err
 		}
 	}
-	return s.writeConfig(roleID, secretID)
+	caFile := s.path("vault-ca.pem")
+	if err := os.WriteFile(caFile, s.cfg.Vault.CAPEM, 0o600); err != nil {
+		return fmt.Errorf("vault's anchor: %w", err)
+	}
+	for _, p := range s.cfg.Programs {
+		roleID, secretID, err := result.Credentials[p.Name].Write(s.path(p.Name))
+		if err != nil {
+			return err
+		}
+		raw, err := json.MarshalIndent(s.settings(p, roleID, secretID, caFile), "", "  ")
+		if err != nil {
+			return fmt.Errorf("configuration: %w", err)
+		}
+		if err := os.WriteFile(s.path(p.Name+".yaml"), raw, 0o600); err != nil {
+			return fmt.Errorf("configuration: %w", err)
+		}
+	}
+	return nil
 }
 
 func (s *Stack) spec() (bootstrap.Spec, error) {
@@ -140,15 +177,12 @@ func (s *Stack) spec() (bootstrap.Spec, error) {
 		}
 		orgs.Organisations = append(orgs.Organisations, id)
 	}
-	return bootstrap.Spec{
-		TrustDomain: TrustDomain,
-		Classes:     []bootstrap.Class{orgs},
-		Services: []bootstrap.Service{{
-			Name:   identityName,
-			Grants: []bootstrap.Grant{{Key: "identity-*", Uses: []bootstrap.Use{bootstrap.Encrypt, bootstrap.Decrypt}}},
-		}},
-		Keys: identityKeys(s.cfg.Callers),
-	}, nil
+	out := bootstrap.Spec{TrustDomain: TrustDomain, Classes: []bootstrap.Class{orgs}}
+	for _, p := range s.cfg.Programs {
+		out.Services = append(out.Services, p.service())
+		out.Keys = append(out.Keys, p.keys()...)
+	}
+	return out, nil
 }
 
 // issue writes a caller's certificate into clients/<organisation>-<system>.
@@ -178,6 +212,9 @@ func (s *Stack) writeAgreements() error {
 	return nil
 }
 
+// Programs are the services of the stack, in the order in which they start.
+func (s *Stack) Programs() []Program { return s.cfg.Programs }
+
 // AgreementDir is the folder from which the services read agreements.
 func (s *Stack) AgreementDir() string { return s.path("agreements") }
 
@@ -187,24 +224,24 @@ func (s *Stack) Dir() string { return s.cfg.Dir }
 // Files are a caller's certificate files.
 func (s *Stack) Files(c Caller) localca.Files { return s.files[c] }
 
-// Registers are the simulated registers, or nil.
-func (s *Stack) Registers() *Registers { return s.cfg.Registers }
-
-// Identity is the running identity service, or nil.
-func (s *Stack) Identity() *Identity { return s.identity }
-
-// Close ends the services and lets go of Vault, which stays its owner's.
+// Close ends the services, the last started first, and lets go of Vault, which stays its owner's.
 func (s *Stack) Close(ctx context.Context) error {
-	err := s.StopIdentity(ctx)
+	var errs []error
+	for _, p := range slices.Backward(s.cfg.Programs) {
+		errs = append(errs, s.Stop(ctx, p.Name))
+	}
 	if s.idle != nil {
 		s.idle()
 	}
-	if s.logs != nil {
-		err = errors.Join(err, s.logs.Close())
-		s.logs = nil
+	for _, f := range s.logs {
+		errs = append(errs, f.Close())
 	}
-	return err
+	clear(s.logs)
+	return errors.Join(errs...)
 }
+
+// binary is the file of a program.
+func (s *Stack) binary(name string) string { return s.cfg.Binaries[name] }
 
 func (s *Stack) path(parts ...string) string {
 	return filepath.Join(append([]string{s.cfg.Dir}, parts...)...)

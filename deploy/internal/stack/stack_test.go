@@ -32,7 +32,8 @@ func prepare(t *testing.T, binary string) *stack.Stack {
 		t.Fatal(err)
 	}
 	s, err := stack.Prepare(t.Context(), stack.Config{
-		Dir: filepath.Join(t.TempDir(), "suite"), Binary: binary, Vault: v, Callers: []stack.Caller{fund()},
+		Dir: filepath.Join(t.TempDir(), "suite"), Vault: v, Callers: []stack.Caller{fund()},
+		Programs: []stack.Program{stack.Identity([]stack.Caller{fund()}, nil, nil)}, Binaries: map[string]string{stack.IdentityName: binary},
 		Agreements: fstest.MapFS{"a.yaml": {Data: []byte("id: a\n")}},
 	})
 	if err != nil {
@@ -104,7 +105,7 @@ func TestStartTellsWhyNot(t *testing.T) {
 	s := prepare(t, binary)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	err := s.StartIdentity(ctx)
+	err := s.Start(ctx, stack.IdentityName)
 	if err == nil || !strings.Contains(err.Error(), "the key is missing") || !strings.Contains(err.Error(), "exit status 3") {
 		t.Errorf("error is %v", err)
 	}
@@ -128,13 +129,13 @@ exec sleep 600
 	t.Setenv("VAULT_TOKEN", "secret") // not parallel: the environment belongs to the process
 	t.Setenv("SAMVIRKE_TEST_STRICT", "1")
 	s := prepare(t, binary)
-	if err := s.StartIdentity(t.Context(), "SAMVIRKE_IDENTITY_DEBUG_X=1"); err != nil {
+	if err := s.Start(t.Context(), stack.IdentityName, "SAMVIRKE_IDENTITY_DEBUG_X=1"); err != nil {
 		t.Fatal(err)
 	}
-	if got := s.Identity().Addr; got != "127.0.0.1:4711" {
+	if got := s.Service(stack.IdentityName).Addr; got != "127.0.0.1:4711" {
 		t.Errorf("address is %q", got)
 	}
-	if got := s.Identity().Log.All()[0]; got != "SAMVIRKE_IDENTITY_DEBUG_X=1" {
+	if got := s.Service(stack.IdentityName).Log.All()[0]; got != "SAMVIRKE_IDENTITY_DEBUG_X=1" {
 		t.Errorf("the service sees %q", got)
 	}
 }

@@ -34,7 +34,7 @@ func (t *teller) same(title string, who stack.Caller, old, inForce Person) step 
 	why := because(who, identification, "2026-107")
 	return step{
 		title: title, who: who, about: old, why: why, rpc: resolveRPC, record: discloses("handle"),
-		call: func(ctx context.Context, cl client, trailer grpc.CallOption) (string, string, error) {
+		call: identity(func(ctx context.Context, cl client, trailer grpc.CallOption) (string, string, error) {
 			resp, err := cl.ResolveSubject(ctx, &identityv1.ResolveSubjectRequest{Context: why, NationalId: old.id()}, trailer)
 			if err != nil {
 				return "", "", err
@@ -43,7 +43,7 @@ func (t *teller) same(title string, who stack.Caller, old, inForce Person) step 
 				return "", "", errors.New("the handle is another one")
 			}
 			return "the same handle " + brief(resp.GetHandle()), "", nil
-		},
+		}),
 	}
 }
 
@@ -69,26 +69,26 @@ func today() *commonv1.Date {
 func (t *teller) subscribe(title string, who stack.Caller, about Person, reference string) step {
 	why := because(who, addressUpdate, "2026-108")
 	return step{
-		title: title, who: who, about: about, why: why, rpc: openRPC, record: discloses("opened_on"),
-		call: func(ctx context.Context, cl client, trailer grpc.CallOption) (string, string, error) {
+		title: title, who: who, about: about, why: why, rpc: openRPC, record: discloses("opened_on.day", "opened_on.month", "opened_on.year"),
+		call: identity(func(ctx context.Context, cl client, trailer grpc.CallOption) (string, string, error) {
 			resp, err := cl.OpenAddressSubscription(ctx, &identityv1.OpenAddressSubscriptionRequest{
 				Context: why, Handle: t.handles[t.key(who, about)], MembershipReference: reference, EffectiveFrom: today(),
 			}, trailer)
 			return "open from " + day(resp.GetOpenedOn()), "", err
-		},
+		}),
 	}
 }
 
 func (t *teller) unsubscribe(title string, who stack.Caller, about Person, reference string) step {
 	why := because(who, addressUpdate, "2026-109")
 	return step{
-		title: title, who: who, about: about, why: why, rpc: closeRPC, record: discloses("last_day"),
-		call: func(ctx context.Context, cl client, trailer grpc.CallOption) (string, string, error) {
+		title: title, who: who, about: about, why: why, rpc: closeRPC, record: discloses("last_day.day", "last_day.month", "last_day.year"),
+		call: identity(func(ctx context.Context, cl client, trailer grpc.CallOption) (string, string, error) {
 			resp, err := cl.CloseAddressSubscription(ctx, &identityv1.CloseAddressSubscriptionRequest{
 				Context: why, Handle: t.handles[t.key(who, about)], MembershipReference: reference, LastDay: today(),
 			}, trailer)
 			return "last day " + day(resp.GetLastDay()), "", err
-		},
+		}),
 	}
 }
 
@@ -101,7 +101,7 @@ func (t *teller) moves(title string, who stack.Caller, about Person) step {
 	why := because(who, addressUpdate, "2026-110")
 	return step{
 		title: title, who: who, about: about, why: why, rpc: streamRPC, several: true,
-		call: func(ctx context.Context, cl client, _ grpc.CallOption) (string, string, error) {
+		call: identity(func(ctx context.Context, cl client, _ grpc.CallOption) (string, string, error) {
 			ctx, cancel := context.WithTimeout(ctx, tellLimit)
 			defer cancel()
 			stream, err := cl.StreamAddressChanges(ctx, &identityv1.StreamAddressChangesRequest{Context: why})
@@ -119,7 +119,7 @@ func (t *teller) moves(title string, who stack.Caller, about Person) step {
 			}
 			change, event, err := await(stream, handle, street)
 			return "new address " + strings.Join(change.GetAddress().GetLines(), ", "), event, err
-		},
+		}),
 	}
 }
 

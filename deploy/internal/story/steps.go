@@ -56,6 +56,12 @@ func because(who stack.Caller, purpose vocabularyv1.Purpose, caseReference strin
 	return c
 }
 
+// identityChapter tells of the identity service.
+func identityChapter(ctx context.Context, t *teller) error {
+	err := t.run(ctx, t.steps())
+	return errors.Join(err, t.failed("stranger", t.stranger(ctx)))
+}
+
 func (t *teller) steps() []step {
 	all := append(t.findings(), t.replaced()...)
 	all = append(all, t.verdicts()...)
@@ -80,7 +86,7 @@ func (t *teller) resolve(title string, who stack.Caller, about Person, caseRefer
 	why := because(who, identification, caseReference)
 	return step{
 		title: title, who: who, about: about, why: why, rpc: resolveRPC, record: discloses("handle"),
-		call: func(ctx context.Context, cl client, trailer grpc.CallOption) (string, string, error) {
+		call: identity(func(ctx context.Context, cl client, trailer grpc.CallOption) (string, string, error) {
 			resp, err := cl.ResolveSubject(ctx, &identityv1.ResolveSubjectRequest{Context: why, NationalId: about.id()}, trailer)
 			if err != nil {
 				return "", "", err
@@ -92,7 +98,7 @@ func (t *teller) resolve(title string, who stack.Caller, about Person, caseRefer
 			}
 			t.handles[t.key(who, about)] = resp.GetHandle()
 			return "handle " + brief(resp.GetHandle()), "", nil
-		},
+		}),
 	}
 }
 
@@ -121,7 +127,7 @@ func (t *teller) verify(title string, who stack.Caller, about Person, name strin
 	why := because(who, identification, "2026-102")
 	return step{
 		title: title, who: who, about: about, why: why, rpc: verifyRPC, record: discloses("verdict"),
-		call: func(ctx context.Context, cl client, trailer grpc.CallOption) (string, string, error) {
+		call: identity(func(ctx context.Context, cl client, trailer grpc.CallOption) (string, string, error) {
 			resp, err := cl.VerifyIdentity(ctx, &identityv1.VerifyIdentityRequest{Context: why, NationalId: about.id(), FullName: name}, trailer)
 			if err != nil {
 				return "", "", err
@@ -130,7 +136,7 @@ func (t *teller) verify(title string, who stack.Caller, about Person, name strin
 				return "", "", fmt.Errorf("verdict is %s, want %s", resp.GetVerdict(), want)
 			}
 			return short(resp.GetVerdict().String(), "VERDICT_"), "", nil
-		},
+		}),
 	}
 }
 
@@ -154,7 +160,7 @@ func (t *teller) batch() step {
 	return step{
 		title: "The agency checks several persons of one case over a stream", who: c.Agency, about: c.Swede, why: why, rpc: batchRPC,
 		records: len(asked),
-		call: func(ctx context.Context, cl client, _ grpc.CallOption) (string, string, error) {
+		call: identity(func(ctx context.Context, cl client, _ grpc.CallOption) (string, string, error) {
 			resp, err := once(ctx, cl, req)
 			if err != nil {
 				return "", "", err
@@ -167,7 +173,7 @@ func (t *teller) batch() step {
 				said = append(said, short(r.GetVerdict().String(), "VERDICT_"))
 			}
 			return strings.Join(said, ", "), resp.GetEventId(), nil
-		},
+		}),
 	}
 }
 
@@ -214,7 +220,7 @@ func (t *teller) address(title string, who stack.Caller, about Person, given boo
 	} else if level != identityv1.ProtectionLevel_PROTECTION_LEVEL_NONE {
 		s.record = high
 	}
-	s.call = func(ctx context.Context, cl client, trailer grpc.CallOption) (string, string, error) {
+	s.call = identity(func(ctx context.Context, cl client, trailer grpc.CallOption) (string, string, error) {
 		req := &identityv1.GetPostalAddressRequest{Context: why, Handle: t.handles[t.key(who, about)]}
 		resp, err := cl.GetPostalAddress(ctx, req, trailer)
 		if err != nil {
@@ -224,7 +230,7 @@ func (t *teller) address(title string, who stack.Caller, about Person, given boo
 			return "", "", fmt.Errorf("address %t, protection %s", resp.GetAddress() != nil, resp.GetProtection())
 		}
 		return envelope(resp), "", nil
-	}
+	})
 	return s
 }
 
@@ -264,7 +270,7 @@ func (t *teller) protection(title string, who stack.Caller, about Person, want i
 	why := because(who, identification, "2026-105")
 	return step{
 		title: title, who: who, about: about, why: why, rpc: protectionRPC, record: high,
-		call: func(ctx context.Context, cl client, trailer grpc.CallOption) (string, string, error) {
+		call: identity(func(ctx context.Context, cl client, trailer grpc.CallOption) (string, string, error) {
 			req := &identityv1.GetProtectionStatusRequest{Context: why, Handle: t.handles[t.key(who, about)]}
 			resp, err := cl.GetProtectionStatus(ctx, req, trailer)
 			if err != nil {
@@ -274,7 +280,7 @@ func (t *teller) protection(title string, who stack.Caller, about Person, want i
 				return "", "", fmt.Errorf("level is %s, want %s", resp.GetLevel(), want)
 			}
 			return short(resp.GetLevel().String(), "PROTECTION_LEVEL_"), "", nil
-		},
+		}),
 	}
 }
 
@@ -305,12 +311,12 @@ func (t *teller) borrowed() step {
 	c := t.cast
 	s := t.address("A handle passed on to another fund is worth nothing there", c.OtherDanishFund, c.Dane, addressGiven, identityv1.ProtectionLevel_PROTECTION_LEVEL_NONE)
 	call := s.call
-	s.call = func(ctx context.Context, cl client, trailer grpc.CallOption) (string, string, error) {
+	s.call = func(ctx context.Context, conn grpc.ClientConnInterface, trailer grpc.CallOption) (string, string, error) {
 		own := t.key(c.OtherDanishFund, c.Dane)
 		saved := t.handles[own]
 		t.handles[own] = t.handles[t.key(c.DanishFund, c.Dane)]
 		defer func() { t.handles[own] = saved }()
-		return call(ctx, cl, trailer)
+		return call(ctx, conn, trailer)
 	}
 	s.refused, s.granted = commonv1.Reason_REASON_SUBJECT_NOT_FOUND, true
 	return s

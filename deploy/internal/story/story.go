@@ -26,10 +26,12 @@ const EventTrailer = "samvirke-event-id"
 
 // Suite is what the story needs of a running suite; *stack.Stack is one.
 type Suite interface {
-	Dial(c stack.Caller, opts ...grpc.DialOption) (*grpc.ClientConn, error)
-	DialAs(files localca.Files, opts ...grpc.DialOption) (*grpc.ClientConn, error)
-	Handshake(ctx context.Context, files localca.Files) error
-	Records(ctx context.Context, events ...string) ([]*auditv1.Record, error)
+	Dial(service string, c stack.Caller, opts ...grpc.DialOption) (*grpc.ClientConn, error)
+	DialAs(service string, files localca.Files, opts ...grpc.DialOption) (*grpc.ClientConn, error)
+	Handshake(ctx context.Context, service string, files localca.Files) error
+	// Runs says whether a service is part of the suite.
+	Runs(service string) bool
+	Records(ctx context.Context, service string, events ...string) ([]*auditv1.Record, error)
 }
 
 // Cast is who takes part.
@@ -73,7 +75,7 @@ type teller struct {
 	suite   Suite
 	cast    Cast
 	out     io.Writer
-	conns   map[stack.Caller]*grpc.ClientConn
+	conns   map[wire]*grpc.ClientConn
 	handles map[string]string
 	number  int
 	events  []string
@@ -89,23 +91,57 @@ type Result struct {
 
 // Tell tells the story to out. It goes on after a step that did not end as it must, and reports all of them together.
 func Tell(ctx context.Context, suite Suite, cast Cast, out io.Writer) (Result, error) {
-	t := &teller{suite: suite, cast: cast, out: out, conns: map[stack.Caller]*grpc.ClientConn{}, handles: map[string]string{}}
+	t := &teller{suite: suite, cast: cast, out: out, conns: map[wire]*grpc.ClientConn{}, handles: map[string]string{}}
 	defer t.close()
 	var failures []error
-	for _, s := range t.steps() {
-		if err := ctx.Err(); err != nil {
-			return t.result(), errors.Join(append(failures, err)...)
+	for _, c := range chapters() {
+		if !suite.Runs(c.service) {
+			continue
 		}
-		if err := t.tell(ctx, s); err != nil {
-			say.F(t.out, "    NOT AS IT MUST BE: %v\n", err)
-			failures = append(failures, fmt.Errorf("step %d (%s): %w", t.number, s.title, err))
+		say.F(t.out, "\n── %s\n", c.title)
+		if err := c.tell(ctx, t); err != nil {
+			failures = append(failures, err)
+		}
+		if ctx.Err() != nil {
+			break
 		}
 	}
-	if err := t.stranger(ctx); err != nil {
-		say.F(t.out, "    NOT AS IT MUST BE: %v\n", err)
-		failures = append(failures, fmt.Errorf("step %d (stranger): %w", t.number, err))
+	return t.result(), errors.Join(append(failures, ctx.Err())...)
+}
+
+// chapter is a part of the story, about one service; it is left out where that does not run. Each stands in a file of its own.
+type chapter struct {
+	title   string
+	service string
+	tell    func(ctx context.Context, t *teller) error
+}
+
+// chapters are in the order in which they are told.
+func chapters() []chapter {
+	return []chapter{
+		{"Identity: from a number to what a purpose allows", stack.IdentityName, identityChapter},
 	}
-	return t.result(), errors.Join(failures...)
+}
+
+// run tells steps one after the other, also after one that did not end as it must.
+func (t *teller) run(ctx context.Context, steps []step) error {
+	var failures []error
+	for _, s := range steps {
+		if ctx.Err() != nil {
+			break
+		}
+		failures = append(failures, t.failed(s.title, t.tell(ctx, s)))
+	}
+	return errors.Join(failures...)
+}
+
+// failed says that a step did not end as it must, to the reader at once and to the caller in the end; nil stays nil.
+func (t *teller) failed(title string, err error) error {
+	if err == nil {
+		return nil
+	}
+	say.F(t.out, "    NOT AS IT MUST BE: %v\n", err)
+	return fmt.Errorf("step %d (%s): %w", t.number, title, err)
 }
 
 func (t *teller) result() Result { return Result{Steps: t.number, Events: t.events} }
@@ -117,6 +153,16 @@ func (t *teller) close() {
 	}
 }
 
+// call makes a call on a connection to the step's service.
+type call func(ctx context.Context, conn grpc.ClientConnInterface, trailer grpc.CallOption) (answer, event string, err error)
+
+// identity is a call of the identity service.
+func identity(f func(ctx context.Context, cl client, trailer grpc.CallOption) (answer, event string, err error)) call {
+	return func(ctx context.Context, conn grpc.ClientConnInterface, trailer grpc.CallOption) (string, string, error) {
+		return f(ctx, identityv1.NewIdentityServiceClient(conn), trailer)
+	}
+}
+
 // step is one call with the outcome that it must have.
 type step struct {
 	title string
@@ -125,8 +171,10 @@ type step struct {
 	about Person
 	why   *commonv1.RequestContext
 	rpc   string
+	// service is the one that is called; the identity service when empty.
+	service string
 	// call makes it. The event id of a unary call stands in its trailer; a batch's is returned.
-	call func(ctx context.Context, client identityv1.IdentityServiceClient, trailer grpc.CallOption) (answer, event string, err error)
+	call call
 	// refused is the reason that must come, or unspecified when the call must succeed.
 	refused commonv1.Reason
 	// granted says that the call is allowed and fails for another reason, such as a person who is not found.
@@ -143,12 +191,13 @@ type step struct {
 func (t *teller) tell(ctx context.Context, s step) error {
 	t.number++
 	t.question(s)
-	client, err := t.client(s.who)
+	s.service = or(s.service, stack.IdentityName)
+	conn, err := t.conn(s.service, s.who)
 	if err != nil {
 		return err
 	}
 	var trailer metadata.MD
-	answer, event, callErr := s.call(ctx, client, grpc.Trailer(&trailer))
+	answer, event, callErr := s.call(ctx, conn, grpc.Trailer(&trailer))
 	t.answer(answer, callErr)
 	if got := errs.ReasonOf(callErr); callErr != nil && got != s.refused {
 		return fmt.Errorf("refused with %s: %w", errs.Name(got), callErr)
@@ -168,7 +217,7 @@ func (t *teller) tell(ctx context.Context, s step) error {
 // audited fetches, prints and checks the record of a call.
 func (t *teller) audited(ctx context.Context, s step, event string) error {
 	t.events = append(t.events, event)
-	records, err := t.suite.Records(ctx, event)
+	records, err := t.suite.Records(ctx, s.service, event)
 	if err != nil {
 		return err
 	}
@@ -183,14 +232,21 @@ func (t *teller) audited(ctx context.Context, s step, event string) error {
 	return errors.Join(bad...)
 }
 
-func (t *teller) client(who stack.Caller) (identityv1.IdentityServiceClient, error) {
-	conn, ok := t.conns[who]
+// wire is a caller's connection to a service.
+type wire struct {
+	service string
+	who     stack.Caller
+}
+
+func (t *teller) conn(service string, who stack.Caller) (*grpc.ClientConn, error) {
+	at := wire{service, who}
+	conn, ok := t.conns[at]
 	if !ok {
 		var err error
-		if conn, err = t.suite.Dial(who); err != nil {
+		if conn, err = t.suite.Dial(service, who); err != nil {
 			return nil, err
 		}
-		t.conns[who] = conn
+		t.conns[at] = conn
 	}
-	return identityv1.NewIdentityServiceClient(conn), nil
+	return conn, nil
 }

@@ -11,6 +11,7 @@ import (
 	identityv1 "samvirke.dev/proto/gen/go/samvirke/identity/v1"
 
 	"samvirke.dev/deploy/internal/say"
+	"samvirke.dev/deploy/internal/stack"
 )
 
 // strangerLimit is how long a stranger may try.
@@ -25,10 +26,10 @@ func (t *teller) stranger(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, strangerLimit)
 	defer cancel()
 	// The same handshake succeeds with the right certificate; else a refusal would prove nothing.
-	if err := t.suite.Handshake(ctx, t.cast.Trusted); err != nil {
+	if err := t.suite.Handshake(ctx, stack.IdentityName, t.cast.Trusted); err != nil {
 		return fmt.Errorf("the fund's own certificate is refused: %w", err)
 	}
-	refusal := t.suite.Handshake(ctx, t.cast.Stranger)
+	refusal := t.suite.Handshake(ctx, stack.IdentityName, t.cast.Stranger)
 	if refusal == nil {
 		return errAnswered
 	}
@@ -50,7 +51,7 @@ func (t *teller) stranger(ctx context.Context) error {
 
 // unanswered makes a call with the stranger's certificate, which must not come through either.
 func (t *teller) unanswered(ctx context.Context) error {
-	conn, err := t.suite.DialAs(t.cast.Stranger)
+	conn, err := t.suite.DialAs(stack.IdentityName, t.cast.Stranger)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,8 @@
 //
 //	go run ./deploy/registers/simulator --cert server.pem --key server-key.pem --client-ca clients.pem --deliveries DIR
 //
-// It prints one line for each service when it is ready: `spar URL`, `sf1520 URL`, `sf1520v5 URL`, `subscription URL`, `admin URL`.
+// It prints one line for each service when it is ready: `spar URL`, `sf1520 URL`, `sf1520v5 URL`, `subscription URL`, `eindkomst URL`, `admin
+// URL`.
 package main
 
 import (
@@ -30,6 +31,7 @@ func main() {
 type options struct {
 	cfg                 registers.Config
 	cert, key, clientCA string
+	signing             bool
 }
 
 func parse(args []string, out io.Writer) (options, error) {
@@ -39,6 +41,10 @@ func parse(args []string, out io.Writer) (options, error) {
 	fs.StringVar(&o.cfg.SPAR, "spar-listen", "127.0.0.1:0", "address of SPAR; port 0 takes a free one")
 	fs.StringVar(&o.cfg.SF1520, "sf1520-listen", "127.0.0.1:0", "address of SF1520 and of the subscription service")
 	fs.StringVar(&o.cfg.Admin, "admin-listen", "127.0.0.1:0", "loopback address of the admin interface; empty for none")
+	fs.StringVar(&o.cfg.Income.Listen, "eindkomst-listen", "127.0.0.1:0", "address of eIndkomst; empty for none")
+	fs.StringVar(&o.cfg.Income.Path, "eindkomst-path", "", "path of eIndkomst; SKAT's own when empty")
+	fs.BoolVar(&o.cfg.Income.PositiveReversals, "eindkomst-positive-reversals", false, "write the figures of eIndkomst's reversals without sign")
+	fs.BoolVar(&o.signing, "eindkomst-signed", false, "eIndkomst signs with --cert, whose key is RSA then, and wants signed requests")
 	fs.StringVar(&o.cfg.SF1520Path, "sf1520-path", "", "path of SF1520 version 4; the register's own when empty")
 	fs.StringVar(&o.cfg.SF1520V5Path, "sf1520-v5-path", "", "path of SF1520 version 5; the register's own when empty")
 	fs.StringVar(&o.cfg.SubscriptionPath, "subscription-path", "", "path of the subscription service; its own when empty")
@@ -71,6 +77,9 @@ func run(ctx context.Context, args []string, out io.Writer, log *slog.Logger) er
 	if o.cfg.TLS, err = registers.LoadTLS(o.cert, o.key, o.clientCA); err != nil {
 		return err
 	}
+	if o.signing {
+		o.cfg.Income.Signing = &o.cfg.TLS.Certificates[0]
+	}
 	s, err := registers.New(o.cfg, registers.Deps{Clock: clock.System(), Logger: log})
 	if err != nil {
 		return err
@@ -80,6 +89,9 @@ func run(ctx context.Context, args []string, out io.Writer, log *slog.Logger) er
 	}
 	defer s.Close()
 	say.F(out, "spar %s\nsf1520 %s\nsf1520v5 %s\nsubscription %s\n", s.SPARURL(), s.SF1520URL(), s.SF1520V5URL(), s.SubscriptionURL())
+	if url := s.EIndkomstURL(); url != "" {
+		say.F(out, "eindkomst %s\n", url)
+	}
 	if s.AdminAddr() != "" {
 		say.F(out, "admin http://%s\n", s.AdminAddr())
 	}

@@ -34,6 +34,7 @@ func TestRun(t *testing.T) {
 	lines := bufio.NewScanner(out)
 	for _, want := range [][2]string{
 		{"spar https://127.0.0.1:", "/x"}, {"sf1520 https://127.0.0.1:", "/y"}, {"sf1520v5 https://127.0.0.1:", "/z"}, {"subscription https://127.0.0.1:", "/s"},
+		{"eindkomst https://127.0.0.1:", "/vericert/services/IndkomstOplysningPersonHentV2ServicePort"},
 		{"admin http://127.0.0.1:", ""},
 	} {
 		if !lines.Scan() || !strings.HasPrefix(lines.Text(), want[0]) || !strings.HasSuffix(lines.Text(), want[1]) {
@@ -49,11 +50,12 @@ func TestRun(t *testing.T) {
 func TestWrongUse(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]string{
-		"":                            "--deliveries is missing",
-		"--deliveries .":              "certificates are missing",
-		"--deliveries . extra":        `unexpected argument "extra"`,
-		"--nothing":                   "not defined",
-		"--deliveries . --cert a.pem": "certificates are missing",
+		"":                                  "--deliveries is missing",
+		"--deliveries .":                    "certificates are missing",
+		"--deliveries . extra":              `unexpected argument "extra"`,
+		"--nothing":                         "not defined",
+		"--deliveries . --cert a.pem":       "certificates are missing",
+		"--deliveries . --eindkomst-signed": "certificates are missing",
 		"--deliveries . --cert a.pem --key b --client-ca c": "certificate",
 	} {
 		err := run(t.Context(), strings.Fields(line), io.Discard, slog.New(slog.DiscardHandler))

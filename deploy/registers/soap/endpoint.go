@@ -53,6 +53,24 @@ type Endpoint struct {
 	Action    string // the SOAPAction that callers must send
 	Operation Operation
 	Count     func(outcome string) // gets the outcome of every request
+	// Larger is by how much a request may exceed the limits, for operations that take many things at once; 0 for not at all.
+	Larger int
+	// Security opens requests and seals answers, for services that want signed messages; nil for none.
+	Security Security
+}
+
+// Security protects messages.
+type Security interface {
+	// Open checks a request and returns the envelope without what protects it. Its error becomes a Client fault.
+	Open(envelope []byte) ([]byte, error)
+	// Seal returns an answer with its protection.
+	Seal(envelope []byte) ([]byte, error)
+}
+
+// limits are how many bytes and elements a request may have.
+func (e *Endpoint) limits() (bytes, nodes int) {
+	more := max(e.Larger, 1)
+	return MaxBytes * more, MaxNodes * more
 }
 
 // ServeHTTP answers one request.
@@ -62,7 +80,8 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, http.StatusText(status), status)
 		return
 	}
-	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBytes))
+	most, _ := e.limits()
+	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(most)))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 		e.Count("refused_http")
 		http.Error(w, "too large", http.StatusRequestEntityTooLarge)
@@ -79,10 +98,18 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer = Answer{Body: fault.write(), Outcome: "fault"}
 		status = http.StatusInternalServerError
 	}
+	out := wrap(answer.Body)
+	if e.Security != nil {
+		if out, err = e.Security.Seal(out); err != nil {
+			e.Count("internal")
+			http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+			return
+		}
+	}
 	e.Count(answer.Outcome)
 	w.Header().Set("Content-Type", "text/xml; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = w.Write(wrap(answer.Body)) // the caller may have gone away
+	_, _ = w.Write(out) // the caller may have gone away
 }
 
 // refused is the HTTP status of a request that is no SOAP 1.1 call, else 200.
@@ -102,7 +129,15 @@ func (e *Endpoint) answer(r *http.Request, data []byte) (Answer, error) {
 	if values := r.Header.Values("SOAPAction"); len(values) != 1 || strings.Trim(values[0], `"`) != e.Action {
 		return Answer{}, &Fault{Code: CodeClient, Text: "the SOAPAction is not this operation's"}
 	}
-	root, err := Parse(data)
+	most, nodes := e.limits()
+	root, err := parse(data, most, nodes)
+	if err == nil && e.Security != nil {
+		// The message is known to be harmless XML by now; what was signed is read again, alone.
+		if data, err = e.Security.Open(data); err != nil {
+			return Answer{}, &Fault{Code: CodeClient, Text: "the request is not signed as it must be"}
+		}
+		root, err = parse(data, 2*most, nodes)
+	}
 	if err != nil {
 		return Answer{}, err
 	}

@@ -41,12 +41,14 @@ type Node struct {
 	namespaces []string // declared here
 }
 
-// Parse reads one document. It never expands entities, since it refuses every document type.
-func Parse(data []byte) (*Node, error) {
-	if len(data) > MaxBytes {
-		return nil, fmt.Errorf("%w: over %d bytes", ErrMalformed, MaxBytes)
+// Parse reads one document within the limits. It never expands entities, since it refuses every document type.
+func Parse(data []byte) (*Node, error) { return parse(data, MaxBytes, MaxNodes) }
+
+func parse(data []byte, most, nodes int) (*Node, error) {
+	if len(data) > most {
+		return nil, fmt.Errorf("%w: over %d bytes", ErrMalformed, most)
 	}
-	p := parser{dec: xml.NewDecoder(bytes.NewReader(data))}
+	p := parser{dec: xml.NewDecoder(bytes.NewReader(data)), most: nodes}
 	for {
 		at := p.dec.InputOffset()
 		tok, err := p.dec.Token()
@@ -71,6 +73,7 @@ type parser struct {
 	root  *Node
 	open  []*Node
 	nodes int
+	most  int
 }
 
 func (p *parser) token(tok xml.Token, at int64) error {
@@ -94,7 +97,7 @@ func (p *parser) token(tok xml.Token, at int64) error {
 func (p *parser) start(t xml.StartElement) error {
 	p.nodes++
 	switch {
-	case p.nodes > MaxNodes, len(p.open) >= MaxDepth, len(t.Attr) > maxAttrs:
+	case p.nodes > p.most, len(p.open) >= MaxDepth, len(t.Attr) > maxAttrs:
 		return fmt.Errorf("%w: too many or too deep elements", ErrMalformed)
 	case p.root != nil && len(p.open) == 0:
 		return fmt.Errorf("%w: a second root", ErrMalformed)

@@ -11,6 +11,8 @@ import (
 	"net"
 	"os"
 
+	"github.com/hashicorp/vault/api"
+
 	"samvirke.dev/certs/mtls"
 	"samvirke.dev/certs/pki"
 	"samvirke.dev/certs/vault"
@@ -20,6 +22,7 @@ import (
 	"samvirke.dev/services/platform/audit"
 	"samvirke.dev/services/platform/clock"
 	"samvirke.dev/services/platform/keys"
+	"samvirke.dev/services/platform/maintenance"
 	"samvirke.dev/services/platform/rpc"
 	"samvirke.dev/services/platform/sqlkit"
 	"samvirke.dev/services/platform/telemetry"
@@ -115,6 +118,12 @@ func (c *Chassis) Close(ctx context.Context) error {
 	return errors.Join(problems...)
 }
 
+// Vault returns the client for uses of Vault that are the service's own.
+func (c *Chassis) Vault() *api.Logical { return c.vault.Logical() }
+
+// Certificates returns the source of the service's certificate and of whom it trusts, for listeners of its own.
+func (c *Chassis) Certificates() *pki.Source { return c.pki }
+
 func (c *Chassis) onClose(fn func(context.Context) error) { c.closers = append(c.closers, fn) }
 
 func (c *Chassis) openTelemetry(ctx context.Context) error {
@@ -129,7 +138,7 @@ func (c *Chassis) openTelemetry(ctx context.Context) error {
 	t, err := telemetry.New(ctx, telemetry.Config{
 		Endpoint: c.cfg.Telemetry.Endpoint, CAFile: c.cfg.Telemetry.CAFile, SampleRatio: c.cfg.Telemetry.SampleRatio,
 		ServiceName: c.opts.Name, ServiceVersion: c.opts.Version, InstanceID: instance, LogLevel: level, LogWriter: c.opts.Log,
-		SpanNames: c.opts.SpanNames,
+		SpanNames: c.opts.SpanNames, QueueDir: c.cfg.Telemetry.QueueDir, QueueLimit: int64(c.cfg.Telemetry.QueueLimit),
 	})
 	if err != nil {
 		return err
@@ -283,6 +292,11 @@ func (c *Chassis) openServer(context.Context) error {
 	}
 	limits := rpc.DefaultConfig()
 	limits.Reflection = c.cfg.Reflection
+	windows, err := maintenance.Parse(c.cfg.Maintenance)
+	if err != nil {
+		return err
+	}
+	limits.Maintenance = windows
 	limits.ActFor = rpc.ActFor{Edges: c.cfg.Accept.Edges, Services: c.cfg.Accept.Services}
 	c.Server, err = rpc.New(limits, rpc.Deps{
 		TLS: tlsConfig, Log: c.Log, Clock: c.Clock, DB: c.DB, Recorder: c.recorder, Seal: seal, RequestIDs: ids,

@@ -13,6 +13,7 @@ import (
 
 	"samvirke.dev/certs/workload"
 	"samvirke.dev/services/platform/config"
+	"samvirke.dev/services/platform/maintenance"
 	"samvirke.dev/services/platform/sqlkit"
 )
 
@@ -38,6 +39,7 @@ type Config struct {
 	Accept      Accept        `yaml:"accept" class:"public" doc:"whose certificates are accepted"`
 	Telemetry   Telemetry     `yaml:"telemetry" class:"public" doc:"logs, traces and metrics"`
 	Memory      Memory        `yaml:"memory" class:"public" doc:"how the garbage collector trades memory for speed"`
+	Maintenance []string      `yaml:"maintenance" class:"public" doc:"planned windows in which RPCs answer UNAVAILABLE with the time to wait: FROM/UNTIL SERVICE/METHOD, such as 2026-09-26T22:00:00+02:00/2026-09-27T03:00:00+02:00 samvirke.transfer.v1.TransferService/*"`
 	Debug       Debug         `yaml:"debug" class:"public" doc:"for developers"`
 }
 
@@ -86,10 +88,12 @@ type Accept struct {
 
 // Telemetry says where logs, traces and metrics go.
 type Telemetry struct {
-	Endpoint    string  `yaml:"endpoint" class:"internal" doc:"OTLP over gRPC, https or loopback http; empty exports nothing"`
-	CAFile      string  `yaml:"ca_file" class:"internal" doc:"PEM file with the endpoint's anchors"`
-	SampleRatio float64 `yaml:"sample_ratio" class:"public" doc:"share of traces whose spans are exported, 0 to 1; audit is never sampled"`
-	LogLevel    string  `yaml:"log_level" class:"public" doc:"debug, info, warn or error"`
+	Endpoint    string      `yaml:"endpoint" class:"internal" doc:"OTLP over gRPC, https or loopback http; empty exports nothing"`
+	CAFile      string      `yaml:"ca_file" class:"internal" doc:"PEM file with the endpoint's anchors"`
+	QueueDir    string      `yaml:"queue_dir" class:"internal" doc:"folder of this process alone, where spans and metrics wait while the endpoint is away; empty loses them"`
+	QueueLimit  config.Size `yaml:"queue_limit" class:"public" doc:"bound of that folder; when it is full the oldest are given up"`
+	SampleRatio float64     `yaml:"sample_ratio" class:"public" doc:"share of traces whose spans are exported, 0 to 1; audit is never sampled"`
+	LogLevel    string      `yaml:"log_level" class:"public" doc:"debug, info, warn or error"`
 }
 
 // Memory says how much memory the process may use for speed. GOGC and GOMEMLIMIT, where set, win.
@@ -112,7 +116,7 @@ func DefaultConfig() Config {
 		Keys:       Keys{MaxAge: time.Hour, RefreshEvery: 5 * time.Minute},
 		Agreements: Agreements{Reload: 2 * time.Second},
 		Memory:     Memory{Limit: 24 << 20, GCPercent: 400},
-		Telemetry:  Telemetry{SampleRatio: 1, LogLevel: "info"},
+		Telemetry:  Telemetry{SampleRatio: 1, LogLevel: "info", QueueLimit: 64 << 20},
 	}
 }
 
@@ -136,11 +140,15 @@ func (c Config) Validate() error {
 	want(c.Agreements.Reload >= 10*time.Millisecond, "agreements.reload: want at least 10ms")
 	want(c.Keys.MaxAge > c.Keys.RefreshEvery && c.Keys.RefreshEvery > 0, "keys.max_age: want more than keys.refresh_every, which must be above 0")
 	want(c.Telemetry.SampleRatio >= 0 && c.Telemetry.SampleRatio <= 1, "telemetry.sample_ratio: want 0 to 1")
+	want(c.Telemetry.QueueLimit >= 64<<10, "telemetry.queue_limit: want at least 64KiB")
 	want(new(slog.LevelVar).UnmarshalText([]byte(c.Telemetry.LogLevel)) == nil, "telemetry.log_level: want debug, info, warn or error")
 	want(c.Memory.Limit >= 16<<20 && c.Memory.GCPercent >= 10, "memory: want a limit of at least 16MiB and gc_percent of at least 10")
 	want(c.PKI.TTL >= time.Second, "pki.ttl: want at least 1s")
 	want(c.PKI.Refresh >= 0, "pki.refresh: must not be negative")
 	want(c.PKI.Grace >= 0, "pki.grace: must not be negative")
+	if _, err := maintenance.Parse(c.Maintenance); err != nil {
+		problems = append(problems, err)
+	}
 	return errors.Join(problems...)
 }
 

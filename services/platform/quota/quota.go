@@ -47,7 +47,8 @@ type holding struct {
 	window int64
 	quota  authz.Quota // that empty was found under
 	left   int64
-	empty  bool // the whole window is used up, for all replicas
+	rest   int64 // what the window held for other replicas when this one last looked
+	empty  bool  // the whole window is used up, for all replicas
 }
 
 // New returns a limiter over the table of the database.
@@ -55,30 +56,39 @@ func New(db *sqlkit.DB, c clock.Clock) *Limiter {
 	return &Limiter{db: db, clock: c, held: map[string]*holding{}}
 }
 
-// Take uses n of the quota called name. When it is used up, ok is false and retry says when the next window begins.
-func (l *Limiter) Take(ctx context.Context, name string, q authz.Quota, n int64) (ok bool, retry time.Duration, err error) {
+// Use is what came of asking for a part of a quota.
+type Use struct {
+	OK bool
+	// Remaining is what is left of the window, as far as this replica knows: others may have used more since it last looked.
+	Remaining int64
+	// Reset is the time until the next window begins.
+	Reset time.Duration
+}
+
+// Take uses n of the quota called name. When it is used up, Use.OK is false and nothing is used.
+func (l *Limiter) Take(ctx context.Context, name string, q authz.Quota, n int64) (Use, error) {
 	now := l.clock.Now()
 	window := now.UnixNano() / int64(q.Per)
-	retry = time.Unix(0, (window+1)*int64(q.Per)).Sub(now)
+	reset := time.Unix(0, (window+1)*int64(q.Per)).Sub(now)
 	h := l.holding(name)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.window != window {
-		h.window, h.left, h.empty = window, 0, false
+		h.window, h.left, h.rest, h.empty = window, 0, q.Requests, false
 	}
 	if h.quota != q { // the agreement was changed
 		h.quota, h.empty = q, false
 	}
 	if h.left < n && !h.empty {
 		if err := l.fetch(ctx, name, q, h, n-h.left); err != nil {
-			return false, 0, err
+			return Use{}, err
 		}
 	}
 	if h.left < n {
-		return false, retry, nil
+		return Use{Remaining: h.left, Reset: reset}, nil
 	}
 	h.left -= n
-	return true, 0, nil
+	return Use{OK: true, Remaining: h.left + h.rest, Reset: reset}, nil
 }
 
 func (l *Limiter) holding(name string) *holding {
@@ -95,7 +105,7 @@ func (l *Limiter) holding(name string) *holding {
 // fetch takes a share, or what is needed, out of the common window.
 func (l *Limiter) fetch(ctx context.Context, name string, q authz.Quota, h *holding, need int64) error {
 	want := max(need, q.Requests/share)
-	var got int64
+	var got, rest int64
 	err := l.db.InTx(ctx, func(ctx context.Context) error {
 		var used int64
 		err := l.db.QueryRow(ctx, `SELECT used FROM quota_use WHERE name = $1 AND window_start = $2`, name, h.window).Scan(&used)
@@ -104,9 +114,10 @@ func (l *Limiter) fetch(ctx context.Context, name string, q authz.Quota, h *hold
 		}
 		got = min(want, q.Requests-used)
 		if got <= 0 {
-			got = 0
+			got, rest = 0, 0
 			return nil
 		}
+		rest = q.Requests - used - got
 		if errors.Is(err, sqlkit.ErrNotFound) {
 			// The window before stays: replicas whose clocks are behind still count in it.
 			if _, err := l.db.Exec(ctx, `DELETE FROM quota_use WHERE name = $1 AND window_start < $2`, name, h.window-1); err != nil {
@@ -121,6 +132,7 @@ func (l *Limiter) fetch(ctx context.Context, name string, q authz.Quota, h *hold
 		return fmt.Errorf("quota: %w", err)
 	}
 	h.left += got
+	h.rest = rest
 	h.empty = got < want
 	return nil
 }

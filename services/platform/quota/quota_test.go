@@ -48,9 +48,9 @@ func memory(t *testing.T) *sqlkit.DB {
 // take uses n and reports whether it was granted, and how long to wait if not.
 func take(t *testing.T, l *quota.Limiter, name string, q authz.Quota, n int64) (bool, time.Duration) {
 	t.Helper()
-	ok, retry, err := l.Take(t.Context(), name, q, n)
+	use, err := l.Take(t.Context(), name, q, n)
 	must(t, err)
-	return ok, retry
+	return use.OK, use.Reset
 }
 
 // granted takes one at a time until it is refused.
@@ -146,12 +146,12 @@ func TestReplicasShare(t *testing.T) {
 			for i := range replicas * callers {
 				running.Go(func() {
 					for range requests {
-						switch ok, _, err := limiters[i%replicas].Take(t.Context(), "a", q, 1); {
+						switch use, err := limiters[i%replicas].Take(t.Context(), "a", q, 1); {
 						case errors.Is(err, sqlkit.ErrBusy): // the caller is told to try again
 						case err != nil:
 							t.Error(err)
 							return
-						case !ok:
+						case !use.OK:
 							return
 						default:
 							total.Add(1)
@@ -237,7 +237,26 @@ func TestDatabaseGone(t *testing.T) {
 	if ok, _ := take(t, l, "a", q, 1); !ok {
 		t.Error("what the replica held already was not granted")
 	}
-	if ok, _, err := l.Take(t.Context(), "a", q, 1); ok || err == nil {
-		t.Errorf("granted %v without a database, %v", ok, err)
+	if use, err := l.Take(t.Context(), "a", q, 1); use.OK || err == nil {
+		t.Errorf("granted %v without a database, %v", use.OK, err)
+	}
+}
+
+// What is told of the rest counts down by what was used, is exact for one replica, and is never less than what is granted after it.
+func TestRemaining(t *testing.T) {
+	t.Parallel()
+	l := quota.New(memory(t), clock.NewFake(begin()))
+	q := authz.Quota{Requests: 120, Per: time.Minute}
+	for i := range int64(120) {
+		use, err := l.Take(t.Context(), "a", q, 1)
+		must(t, err)
+		if !use.OK || use.Remaining != 119-i || use.Reset != time.Minute {
+			t.Fatalf("use %d: %+v", i+1, use)
+		}
+	}
+	use, err := l.Take(t.Context(), "a", q, 1)
+	must(t, err)
+	if use.OK || use.Remaining != 0 {
+		t.Errorf("after the last: %+v", use)
 	}
 }

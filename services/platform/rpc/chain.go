@@ -18,6 +18,7 @@ func (s *Server) steps() []step {
 		{"audit", perMessage, s.audit},             // opened before the decision, durable before the answer
 		{"readable", perMessage, s.readable},       // what could not be decoded is refused with its record
 		{"authorise", perMessage, s.authorise},     // agreements; default deny
+		{"maintenance", perMessage, s.maintenance}, // planned windows
 		{"budget", perMessage, s.budget},           // deadline
 		{"quota", perMessage, s.quota},             // counted only for the authorised
 		{"validate", perMessage, s.validate},       // schema rules

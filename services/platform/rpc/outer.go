@@ -16,7 +16,6 @@ import (
 	"google.golang.org/grpc/status"
 
 	commonv1 "samvirke.dev/proto/gen/go/samvirke/common/v1"
-	"samvirke.dev/services/platform/authz"
 	"samvirke.dev/services/platform/errs"
 	"samvirke.dev/services/platform/ids"
 	"samvirke.dev/services/platform/telemetry"
@@ -51,7 +50,7 @@ func describe(span trace.Span, x *Exchange, err error) {
 			telemetry.KeyPurpose.String(d.Context.GetPurpose().String()), telemetry.KeyLegalBasis.String(d.Context.GetLegalBasis().String()))
 		if d.Agreement != nil { // without one the controller is the caller's word alone, which may be anything (SEC-06)
 			attrs = append(attrs, telemetry.KeyController.String(d.Controller), telemetry.KeyAgreementID.String(d.Agreement.GetId()),
-				telemetry.KeyProcessingActivity.String(activity(d)))
+				telemetry.KeyProcessingActivity.String(telemetry.ProcessingActivity(d.Agreement.GetId(), d.Context.GetPurpose().String())))
 		}
 	}
 	if err != nil {
@@ -59,11 +58,6 @@ func describe(span trace.Span, x *Exchange, err error) {
 		span.SetStatus(otelcodes.Error, "")
 	}
 	span.SetAttributes(attrs...)
-}
-
-// activity is the URI of the agreement's purpose, as the Dutch log standard wants it.
-func activity(d *authz.Decision) string {
-	return "urn:samvirke:agreement:" + d.Agreement.GetId() + ":" + d.Context.GetPurpose().String()
 }
 
 // incoming lets the propagator read the call's metadata, without a copy of all of it.

@@ -29,6 +29,7 @@ import (
 	"samvirke.dev/services/platform/errs"
 	"samvirke.dev/services/platform/idem"
 	"samvirke.dev/services/platform/keys"
+	"samvirke.dev/services/platform/maintenance"
 	"samvirke.dev/services/platform/quota"
 	"samvirke.dev/services/platform/sqlkit"
 )
@@ -47,6 +48,7 @@ type Config struct {
 	MaxAge         time.Duration // of a connection: bounds how long a revoked certificate goes on
 	Reflection     bool
 	ActFor         ActFor // which of our own services may call in the name of organisations
+	Maintenance    []maintenance.Window
 }
 
 // DefaultConfig returns the limits that suit a service between organisations.

@@ -49,16 +49,16 @@ func Decode(r io.Reader, limit int64, answer any) error {
 	if err != nil {
 		return err
 	}
-	return decode(raw, limit, "", answer)
+	return decode(raw, limit, "", names{}, answer)
 }
 
 // decode reads a message that is wholly there.
-func decode(raw []byte, limit int64, charset string, answer any) error {
+func decode(raw []byte, limit int64, charset string, known names, answer any) error {
 	root, err := rootOf(answer)
 	if err != nil {
 		return err
 	}
-	s := newScanner(raw, limit, charset)
+	s := newScanner(raw, limit, charset, known)
 	e := envelope{dec: xml.NewTokenDecoder(s)}
 	err = e.read(root, answer)
 	_, isFault := errors.AsType[*Fault](err)

@@ -22,6 +22,8 @@ var (
 	ErrMalformed = errors.New("soap: malformed message")
 	// ErrTooLarge means that the message is larger than is read.
 	ErrTooLarge = errors.New("soap: message too large")
+	// ErrUntrusted means that an answer is not protected as Deps.Security demands, so nothing of it was read.
+	ErrUntrusted = errors.New("soap: untrusted answer")
 )
 
 // HTTPError is a response whose status says that there is no answer in it.
@@ -95,6 +97,8 @@ func kindOf(err error) string {
 		return "malformed"
 	case errors.Is(err, ErrTooLarge):
 		return "too large"
+	case errors.Is(err, ErrUntrusted):
+		return "untrusted"
 	case isHTTP:
 		return "http"
 	default:

@@ -55,7 +55,7 @@ func (f *Fault) DecodeDetail(into any) error {
 		return err
 	}
 	limit := max(int64(len(f.Detail)), bytesPerElement) * bytesPerElement
-	e := envelope{dec: xml.NewTokenDecoder(newScanner(f.Detail, limit, ""))}
+	e := envelope{dec: xml.NewTokenDecoder(newScanner(f.Detail, limit, "", names{}))}
 	if start, err := e.next(); err != nil || start == nil {
 		return malformed("no detail")
 	}

@@ -27,7 +27,7 @@ type scanner struct {
 	depth       int
 	elements    int64
 	maxElements int64
-	names       map[string]*tag
+	names       names
 	inLeaf      bool // whether the last tag started an element
 	closing     *tag // an element that its start closed
 	err         error
@@ -39,10 +39,21 @@ type tag struct {
 	start, end xml.Token
 }
 
+func newTag(name xml.Name) *tag {
+	return &tag{name: name, start: xml.StartElement{Name: name}, end: xml.EndElement{Name: name}}
+}
+
+// names are the tags met so far, by the names as written. A client keeps them from message to message: a register writes the same few
+// again and again.
+type names map[string]*tag
+
+// maxNames is how many are kept between messages; who sends more than that is no register.
+const maxNames = 512
+
 // newScanner reads a message from memory. limit is the largest size of such messages; charset is what the transport says, or "":
-// then the XML declaration decides.
-func newScanner(raw []byte, limit int64, charset string) *scanner {
-	s := &scanner{maxElements: limit / bytesPerElement, names: map[string]*tag{}}
+// then the XML declaration decides. The names are used until the message is read.
+func newScanner(raw []byte, limit int64, charset string, known names) *scanner {
+	s := &scanner{maxElements: limit / bytesPerElement, names: known}
 	s.in, s.err = text(raw, charset)
 	return s
 }
@@ -287,7 +298,7 @@ func (s *scanner) tag() (*tag, error) {
 		return nil, malformed("a name")
 	}
 	name := xml.Name{Space: string(prefix), Local: string(local)}
-	t := &tag{name: name, start: xml.StartElement{Name: name}, end: xml.EndElement{Name: name}}
+	t := newTag(name)
 	s.names[string(raw)] = t
 	return t, nil
 }

@@ -20,6 +20,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -55,6 +56,8 @@ type Deps struct {
 	// Repeatable says that the register's operations only read. A call that meets a connection which the register just closed as
 	// idle is then sent again on a new one instead of failing.
 	Repeatable bool
+	// Security protects the messages themselves, besides TLS; nil for none.
+	Security Security
 	// Transport tunes the connections (pool sizes, idle time); nil for sound defaults. It is copied. Its proxies, TLS and dialling
 	// functions are not used.
 	Transport *http.Transport
@@ -71,6 +74,22 @@ type Client struct {
 	repeat    bool
 	tracer    trace.Tracer
 	register  string
+	names     sync.Pool // of names
+	security  Security
+}
+
+// known returns names that no other call uses at present.
+func (c *Client) known() names {
+	if known, ok := c.names.Get().(names); ok {
+		return known
+	}
+	return names{}
+}
+
+func (c *Client) keep(known names) {
+	if len(known) <= maxNames {
+		c.names.Put(known)
+	}
 }
 
 // New returns a client, or an error that says what is wrong with d.
@@ -87,7 +106,7 @@ func New(d Deps) (*Client, error) {
 		return nil, errors.New("soap: a limit below zero")
 	}
 	c := &Client{
-		url: u.String(), maxAnswer: d.MaxAnswer, timeout: d.Timeout, repeat: d.Repeatable, register: d.Register,
+		url: u.String(), maxAnswer: d.MaxAnswer, timeout: d.Timeout, repeat: d.Repeatable, register: d.Register, security: d.Security,
 		http: &http.Client{
 			Transport: transport,
 			// A redirect would send a person's data to an address that nobody configured.
@@ -116,7 +135,7 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 // `namespace name`, or as a Rooted. action goes into the SOAPAction header and holds no quotation marks.
 //
 // Errors: *Fault; ErrUnreachable; ErrRefused; *HTTPError for a status that is none of these; ErrMalformed for an answer that is
-// not SOAP 1.1 or has another root; ErrTooLarge. If the context ended, its error is in the chain as well.
+// not SOAP 1.1 or has another root; ErrTooLarge; ErrUntrusted. If the context ended, its error is in the chain as well.
 func (c *Client) Call(ctx context.Context, action string, body, answer any) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -138,6 +157,11 @@ func (c *Client) call(ctx context.Context, action string, body, answer any) (sta
 	envelope, err := Encode(body)
 	if err != nil {
 		return 0, err
+	}
+	if c.security != nil {
+		if envelope, err = c.security.Seal(envelope); err != nil {
+			return 0, fmt.Errorf("soap: seal: %w", err)
+		}
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(envelope))
 	if err != nil {
@@ -180,8 +204,13 @@ func (c *Client) read(ctx context.Context, resp *http.Response, answer any) erro
 		return transportError(ctx, err)
 	}
 	charset, err := charsetOf(resp.Header.Get("Content-Type"))
+	if err == nil && c.security != nil {
+		raw, charset, err = c.open(raw, charset, resp.StatusCode != http.StatusOK)
+	}
 	if err == nil {
-		err = decode(raw, c.maxAnswer, charset, answer)
+		known := c.known()
+		err = decode(raw, c.maxAnswer, charset, known, answer)
+		c.keep(known)
 	}
 	if _, isFault := errors.AsType[*Fault](err); !isFault && resp.StatusCode != http.StatusOK {
 		return bad // whatever stands there, status 500 is no answer

@@ -24,7 +24,7 @@ import (
 )
 
 // dial prepares one connection for all signals; it connects when first used.
-func dial(cfg Config) (*grpc.ClientConn, error) {
+func dial(cfg Config, opts ...grpc.DialOption) (*grpc.ClientConn, error) {
 	u, err := url.Parse(cfg.Endpoint)
 	if err != nil || u.Host == "" || (u.Path != "" && u.Path != "/") {
 		return nil, errors.New("telemetry: Endpoint must be https://host:port or http://host:port")
@@ -33,7 +33,7 @@ func dial(cfg Config) (*grpc.ClientConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, err := grpc.NewClient(u.Host, grpc.WithTransportCredentials(creds))
+	conn, err := grpc.NewClient(u.Host, append(opts, grpc.WithTransportCredentials(creds))...)
 	if err != nil {
 		return nil, fmt.Errorf("telemetry: endpoint: %w", err)
 	}

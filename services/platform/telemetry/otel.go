@@ -1,6 +1,10 @@
 package telemetry
 
-import "go.opentelemetry.io/otel/attribute"
+import (
+	"slices"
+
+	"go.opentelemetry.io/otel/attribute"
+)
 
 // This file is the whole list of what may appear in a span, a metric or a log line (domain.md C.4). A key that is
 // not here is dropped and counted. A new key is a decision about personal data: state its class, and never admit
@@ -51,6 +55,8 @@ const (
 	KeyRuleVersion = attribute.Key("samvirke.rule.version")
 	// KeyRegister is the outside register that was asked.
 	KeyRegister = attribute.Key("samvirke.register")
+	// KeyRegisterAnswer is the UUID under which the register's own support finds its answer.
+	KeyRegisterAnswer = attribute.Key("samvirke.register.answer")
 	// KeyJob is the kind of background job.
 	KeyJob = attribute.Key("samvirke.job")
 	// KeyRetries is how often something was tried again.
@@ -91,7 +97,8 @@ func attributes() map[string]class {
 		string(KeyRole): classPlain, string(KeyPurpose): classText, string(KeyLegalBasis): classText,
 		string(KeyDecision): classPlain, string(KeyReason): classPlain, string(KeyOutcome): classPlain,
 		string(KeyRule): classPlain, string(KeyRuleVersion): classPlain, string(KeyRegister): classPlain,
-		string(KeyJob): classPlain, string(KeyRetries): classNumber, string(KeyBatchSize): classNumber,
+		string(KeyRegisterAnswer): classPlain,
+		string(KeyJob):            classPlain, string(KeyRetries): classNumber, string(KeyBatchSize): classNumber,
 		string(KeySignal): classPlain,
 	}
 	// gRPC's instrumentation sets these on every span. Addresses may be a person's (a caseworker at home), and ours
@@ -139,4 +146,22 @@ func durationBuckets() []float64 {
 	return []float64{
 		0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
 	}
+}
+
+// Keys returns the allow-list of spans, metrics and exported audit records, sorted: for checks that a collector's list is the same.
+func Keys() []string {
+	var out []string
+	for k, c := range attributes() {
+		if c != classQuiet {
+			out = append(out, k)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// IsLabel says whether a metric may carry the key: nothing per person, per exchange or per case may be one.
+func IsLabel(key string) bool {
+	c := attributes()[key]
+	return c > classQuiet && metricLabel(attribute.Key(key))
 }

@@ -55,6 +55,12 @@ type Config struct {
 	Files *protoregistry.Files
 	// MetricInterval is the time between metric exports; 0 means a minute.
 	MetricInterval time.Duration
+	// QueueDir is a folder of this process alone, in which spans and metrics wait while the endpoint is away. Empty: they are lost.
+	QueueDir string
+	// QueueLimit bounds that folder, in bytes; when it is full the oldest are given up. 0 means 64 MiB.
+	QueueLimit int64
+	// QueueRetry is the time after which an endpoint that was away is first tried again; it doubles up to 30 s. 0 means a second.
+	QueueRetry time.Duration
 }
 
 func (c Config) validate() error {
@@ -70,6 +76,9 @@ func (c Config) validate() error {
 	}
 	if (c.CertFile == "") != (c.KeyFile == "") {
 		errs = append(errs, errors.New("CertFile and KeyFile belong together"))
+	}
+	if c.QueueLimit < 0 || c.QueueRetry < 0 {
+		errs = append(errs, errors.New("QueueLimit and QueueRetry must not be negative"))
 	}
 	if c.Endpoint == "" && (c.CAFile != "" || c.CertFile != "") {
 		errs = append(errs, errors.New("TLS files without an Endpoint"))
@@ -87,6 +96,9 @@ type Telemetry struct {
 	tp     *sdktrace.TracerProvider
 	mp     *sdkmetric.MeterProvider
 	conn   *grpc.ClientConn // nil without an endpoint
+	res    *resource.Resource
+	queue  *queue // nil without a folder for it
+	stop   func() // ends the queue's goroutine and waits for it
 
 	stopped atomic.Bool
 }
@@ -101,18 +113,19 @@ func New(ctx context.Context, cfg Config) (*Telemetry, error) {
 	if files == nil {
 		files = protoregistry.GlobalFiles
 	}
-	t := &Telemetry{guard: newGuard(files, cfg.SpanNames)}
+	t := &Telemetry{
+		guard: newGuard(files, cfg.SpanNames), res: resource.NewSchemaless(resourceAttributes(cfg)...), stop: func() {},
+	}
 	t.logger = newLogger(cfg, t.guard)
-	res := resource.NewSchemaless(resourceAttributes(cfg)...)
 	if cfg.Endpoint == "" {
 		t.tp = sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.NeverSample()))
 		t.mp = sdkmetric.NewMeterProvider()
 		return t, nil
 	}
-	if err := t.export(ctx, cfg, res); err != nil {
+	if err := t.export(ctx, cfg); err != nil {
 		return nil, errors.Join(err, t.Shutdown(ctx))
 	}
-	return t, t.countDrops()
+	return t, t.observeSelf()
 }
 
 func resourceAttributes(cfg Config) []attribute.KeyValue {
@@ -126,12 +139,11 @@ func resourceAttributes(cfg Config) []attribute.KeyValue {
 	return out
 }
 
-func (t *Telemetry) export(ctx context.Context, cfg Config, res *resource.Resource) error {
-	conn, err := dial(cfg)
-	if err != nil {
+func (t *Telemetry) export(ctx context.Context, cfg Config) error {
+	if err := t.connect(ctx, cfg); err != nil {
 		return err
 	}
-	t.conn = conn
+	conn, res := t.conn, t.res
 	spans, err := otlptracegrpc.New(ctx, otlptracegrpc.WithGRPCConn(conn))
 	if err != nil {
 		return fmt.Errorf("telemetry: span exporter: %w", err)
@@ -155,6 +167,38 @@ func (t *Telemetry) export(ctx context.Context, cfg Config, res *resource.Resour
 		// Exemplars would carry the very attributes that the view filters out.
 		sdkmetric.WithExemplarFilter(exemplar.AlwaysOffFilter),
 	)
+	return nil
+}
+
+// connect prepares the connection and the queue in front of it.
+func (t *Telemetry) connect(ctx context.Context, cfg Config) error {
+	var opts []grpc.DialOption
+	if cfg.QueueDir != "" {
+		q, err := openQueue(cfg.QueueDir, cfg.QueueLimit, cfg.QueueRetry, t.logger)
+		if err != nil {
+			return err
+		}
+		t.queue = q
+		opts = append(opts, grpc.WithUnaryInterceptor(q.intercept))
+	}
+	conn, err := dial(cfg, opts...)
+	if err != nil {
+		return err
+	}
+	t.conn = conn
+	if t.queue == nil {
+		return nil
+	}
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		t.queue.run(running, conn)
+	}()
+	t.stop = func() {
+		cancel()
+		<-done
+	}
 	return nil
 }
 
@@ -185,6 +229,14 @@ func (t *Telemetry) DeclareSpans(names ...string) { t.guard.declare(names...) }
 // operators see it as samvirke.telemetry.dropped_attributes.
 func (t *Telemetry) Dropped() Drops { return t.guard.drops() }
 
+// Queue returns how much waits on disk for the endpoint; zero without a QueueDir.
+func (t *Telemetry) Queue() QueueState {
+	if t.queue == nil {
+		return QueueState{}
+	}
+	return t.queue.state()
+}
+
 // Flush exports what is waiting.
 func (t *Telemetry) Flush(ctx context.Context) error {
 	return errors.Join(t.tp.ForceFlush(ctx), t.mp.ForceFlush(ctx))
@@ -212,29 +264,9 @@ func (t *Telemetry) Shutdown(ctx context.Context) error {
 		t.logger.LogAttrs(ctx, slog.LevelWarn, "telemetry of the last moments was not exported", slog.Any("error", err))
 		errs = nil
 	}
+	t.stop()
 	if t.conn != nil {
 		errs = append(errs, t.conn.Close())
 	}
 	return errors.Join(errs...)
-}
-
-func (t *Telemetry) countDrops() error {
-	m := t.mp.Meter("samvirke.dev/services/platform/telemetry")
-	c, err := m.Int64ObservableCounter("samvirke.telemetry.dropped_attributes",
-		metric.WithDescription("Attributes, names and texts that were not on the allow-list."))
-	if err != nil {
-		return fmt.Errorf("telemetry: %w", err)
-	}
-	_, err = m.RegisterCallback(func(_ context.Context, o metric.Observer) error {
-		d := t.guard.drops()
-		// The dropped keys themselves are not told: a key may be the very thing that must not get out.
-		o.ObserveInt64(c, d.Spans, metric.WithAttributes(KeySignal.String("span")))
-		o.ObserveInt64(c, d.Metrics, metric.WithAttributes(KeySignal.String("metric")))
-		o.ObserveInt64(c, d.Logs, metric.WithAttributes(KeySignal.String("log")))
-		return nil
-	}, c)
-	if err != nil {
-		return fmt.Errorf("telemetry: %w", err)
-	}
-	return nil
 }

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"samvirke.dev/deploy/bench/internal/load"
 	"samvirke.dev/deploy/internal/people"
 	"samvirke.dev/deploy/internal/say"
 	"samvirke.dev/deploy/internal/scene"
@@ -20,8 +19,6 @@ import (
 const (
 	// handles is how many persons are resolved for the calls that take a handle.
 	handles = 10_000
-	// identityProfile names a file for identityd's CPU profile.
-	identityProfile = "SAMVIRKE_IDENTITY_DEBUG_PPROF_FILE"
 )
 
 func identityService() Service {
@@ -39,62 +36,17 @@ type identityData struct {
 	LegalReference string `json:"legal_reference"` // the law they rely on
 }
 
-// startIdentity starts identityd with a fresh Vault and a fresh database.
-func startIdentity(ctx context.Context, in Stage) (_ *Running, err error) {
-	binary, err := stack.Build(ctx, stack.IdentityPackage, filepath.Join(in.Dir, "bin"), in.Progress)
-	if err != nil {
-		return nil, err
-	}
-	vault, err := stack.DevVault()
-	if err != nil {
-		return nil, err
-	}
-	var suite *stack.Stack
-	end := func(ctx context.Context) error {
-		var first error
-		if suite != nil {
-			first = suite.Close(ctx)
+// startIdentity starts identityd with its persons imported.
+func startIdentity(ctx context.Context, in Stage) (*Running, error) {
+	return alone(ctx, in, stack.IdentityName, func(ctx context.Context, suite *stack.Stack, s *scene.Scene) (any, error) {
+		data := identityData{Controller: s.Cast.DanishFund.Org(), LegalReference: story.LawDK}
+		if slices.Contains(in.Calls, CallAddress) || slices.Contains(in.Calls, CallProtection) {
+			data.Handles = handles
 		}
-		return errors.Join(first, vault.Close())
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, end(context.WithoutCancel(ctx)))
-		}
-	}()
-	s, err := scene.Load()
-	if err != nil {
-		return nil, err
-	}
-	conf := s.Config()
-	conf.Dir, conf.Binary, conf.Vault, conf.Database = in.Dir, binary, vault, in.Database
-	if suite, err = stack.Prepare(ctx, conf); err != nil {
-		return nil, err
-	}
-	fund := s.Cast.DanishFund
-	data := identityData{Controller: fund.Org(), LegalReference: story.LawDK}
-	if data.People, err = importPeople(ctx, suite, in); err != nil {
-		return nil, err
-	}
-	if slices.Contains(in.Calls, CallAddress) || slices.Contains(in.Calls, CallProtection) {
-		data.Handles = handles
-	}
-	var env []string
-	if in.Profile != "" {
-		env = append(env, identityProfile+"="+in.Profile)
-	}
-	if err := suite.StartIdentity(ctx, env...); err != nil {
-		return nil, err
-	}
-	id, err := stack.IdentityID()
-	if err != nil {
-		return nil, err
-	}
-	running := suite.Identity()
-	return &Running{
-		PID: running.Proc.PID(), Ready: running.Ready, Data: data, Close: end,
-		Connect: load.Connect{Addr: running.Addr, ServerID: id.String(), Files: suite.Files(fund)},
-	}, nil
+		var err error
+		data.People, err = importPeople(ctx, suite, in)
+		return data, err
+	})
 }
 
 // importPeople writes and imports the persons, and writes the load process's view of them.

@@ -15,7 +15,7 @@ type Applied struct {
 	Changed   int // persons about whom something changed that funds are told
 	Unchanged int // persons about whom nothing did
 	Ignored   int // persons whom nobody follows: nothing of them is kept
-	Stale     int // persons of whom something newer is known
+	Stale     int // persons of whom something newer is known: they are fetched again at once
 }
 
 func (a *Applied) add(b Applied) {
@@ -52,6 +52,7 @@ type update struct {
 	persons []*Person
 	changes []Change
 	terms   []retermed
+	stale   []int64 // references
 }
 
 type retermed struct {
@@ -70,7 +71,9 @@ func (u *update) take(ctx context.Context, p *Person) error {
 		u.done.Ignored++
 		return nil
 	case p.RegisterTime.Before(old.RegisterTime):
+		// A delivery names the day of its making and no time, so what is older by that may yet tell of something that the copy lacks.
 		u.done.Stale++
+		u.stale = append(u.stale, f.Ref)
 		return nil
 	}
 	fresh := *p
@@ -84,11 +87,9 @@ func (u *update) take(ctx context.Context, p *Person) error {
 	} else {
 		u.done.Changed++
 	}
-	for _, m := range fresh.Memberships {
-		if m.active(u.today) {
-			for _, kind := range kinds {
-				u.changes = append(u.changes, Change{Controller: m.Controller, Ref: f.Ref, Kind: kind})
-			}
+	for _, fund := range fresh.followers(u.today) {
+		for _, kind := range kinds {
+			u.changes = append(u.changes, Change{Controller: fund, Ref: f.Ref, Kind: kind})
 		}
 	}
 	findable := slices.ContainsFunc(kinds, func(k ChangeKind) bool { return k != ChangeAddress })
@@ -111,6 +112,11 @@ func (u *update) write(ctx context.Context) error {
 	s := u.service
 	if err := s.persons.Write(ctx, u.persons...); err != nil {
 		return err
+	}
+	for _, ref := range u.stale {
+		if err := s.feed.Polled(ctx, ref, s.clock.Now(), 0); err != nil {
+			return err
+		}
 	}
 	for _, t := range u.terms {
 		var done []string

@@ -24,8 +24,9 @@ type Deps struct {
 	ProtectedAddressLaws []string
 	// Registers are asked live, by the country whose register they are. Of a country without one, the local copy is all there is.
 	Registers map[nationalid.Country]Register
-	// Fresh reports whether the local copies of a country's followed persons are kept up to date at present. Required with Registers.
-	Fresh func(country nationalid.Country) bool
+	// CopyAge returns how old, by register time, the local copy of a country's followed person may be to be the answer; 0 while copies
+	// are not kept up to date. Required with Registers.
+	CopyAge func(country nationalid.Country) time.Duration
 }
 
 // Service holds the use cases. It keeps no state: a protection is looked at freshly every time (domain rule
@@ -40,7 +41,7 @@ type Service struct {
 	guard                *nationalid.Guard
 	protectedAddressLaws map[string]struct{}
 	registers            map[nationalid.Country]Register
-	fresh                func(country nationalid.Country) bool
+	copyAge              func(country nationalid.Country) time.Duration
 }
 
 // New returns the use cases, or an error that names what is missing.
@@ -58,7 +59,7 @@ func New(d Deps) (*Service, error) {
 	need(d.Clock != nil, "clock")
 	need(d.Zone != nil, "time zone")
 	need(d.Guard != nil, "environment guard")
-	need(d.Fresh != nil || len(d.Registers) == 0, "word on whether local copies are fresh")
+	need(d.CopyAge != nil || len(d.Registers) == 0, "word on how old local copies may be")
 	if err := errors.Join(missing...); err != nil {
 		return nil, err
 	}
@@ -71,7 +72,7 @@ func New(d Deps) (*Service, error) {
 	}
 	return &Service{
 		persons: d.Persons, feed: d.Feed, handles: d.Handles, notes: d.Notes, clock: d.Clock, zone: d.Zone, guard: d.Guard,
-		protectedAddressLaws: laws, registers: d.Registers, fresh: d.Fresh,
+		protectedAddressLaws: laws, registers: d.Registers, copyAge: d.CopyAge,
 	}, nil
 }
 

@@ -33,11 +33,16 @@ type UseCases interface {
 // Config says how the copies are kept.
 type Config struct {
 	Polling    map[nationalid.Country]core.Polling // of the registers that are connected
-	Stale      time.Duration                       // a person who is overdue for so long makes the country's copies stale
+	Stale      map[nationalid.Country]Stale        // when copies no longer count
 	Deliveries string                              // folder with CPR's deliveries; empty for none
-	StaleCPR   time.Duration                       // without a delivery for so long the Danish copies are stale
 	Keep       time.Duration                       // how long changes are kept
 	Every      time.Duration                       // between two goes of a job
+}
+
+// Stale says when the copies of a country no longer count.
+type Stale struct {
+	Due      time.Duration // when somebody has been due for so long
+	Delivery time.Duration // when the last delivery was made so long ago; of no meaning without deliveries
 }
 
 // Deps are what the jobs need. All are required but Ledger, which is needed with Config.Deliveries.
@@ -48,8 +53,8 @@ type Deps struct {
 	Zone     *time.Location
 	Logger   *slog.Logger
 	Meter    metric.Meter
-	// SetFresh learns whether the copies of a country are fresh.
-	SetFresh func(country nationalid.Country, fresh bool)
+	// SetAge learns how old a copy of a country's person may be to count; 0 for none.
+	SetAge func(country nationalid.Country, age time.Duration)
 }
 
 // Ledger is where it is kept which delivery was applied last.
@@ -70,8 +75,8 @@ type Upkeep struct {
 
 // New returns the upkeep, or an error that names what is missing.
 func New(cfg Config, d Deps) (*Upkeep, error) {
-	if d.UseCases == nil || d.Clock == nil || d.Zone == nil || d.Logger == nil || d.Meter == nil || d.SetFresh == nil {
-		return nil, errors.New("upkeep: use cases, clock, zone, logger, meter and set fresh are required")
+	if d.UseCases == nil || d.Clock == nil || d.Zone == nil || d.Logger == nil || d.Meter == nil || d.SetAge == nil {
+		return nil, errors.New("upkeep: use cases, clock, zone, logger, meter and set age are required")
 	}
 	if cfg.Deliveries != "" && d.Ledger == nil {
 		return nil, errors.New("upkeep: deliveries need a ledger")
@@ -133,29 +138,41 @@ func (u *Upkeep) poll(ctx context.Context, country nationalid.Country) error {
 	}
 }
 
-// Look finds out whether the copies are fresh.
+// Look finds out whether the copies are fresh, and how old one may be.
 func (u *Upkeep) Look(ctx context.Context) {
-	for country := range u.cfg.Polling {
-		behind, limit, err := u.lag(ctx, country)
+	for country, how := range u.cfg.Polling {
+		behind, fresh, err := u.lag(ctx, country)
 		if err != nil {
 			u.deps.Logger.WarnContext(ctx, "can't tell whether local copies are fresh", "register", register(country), "error", err)
 		}
 		u.behind.Record(ctx, behind.Seconds(), metric.WithAttributes(attribute.String(string(telemetry.KeyRegister), register(country))))
-		u.deps.SetFresh(country, err == nil && behind < limit)
+		age := time.Duration(0)
+		if err == nil && fresh {
+			age = how.Every + u.cfg.Stale[country].Due
+		}
+		u.deps.SetAge(country, age)
 	}
 }
 
-func (u *Upkeep) lag(ctx context.Context, country nationalid.Country) (behind, limit time.Duration, err error) {
-	if country == nationalid.Denmark && u.cfg.Deliveries != "" {
-		last, err := u.deps.Ledger.LastDelivery(ctx)
-		if err != nil || last.IsZero() {
-			return 0, 0, err // no delivery yet: not fresh
-		}
-		made := time.Date(last.Year, time.Month(last.Month), last.Day, 0, 0, 0, 0, u.deps.Zone)
-		return u.deps.Clock.Now().Sub(made), u.cfg.StaleCPR, nil
-	}
+// lag returns how long the longest waiting person has been due or, if that is more, how long ago the last delivery was made, and whether
+// both are within their limits.
+func (u *Upkeep) lag(ctx context.Context, country nationalid.Country) (behind time.Duration, fresh bool, err error) {
+	limit := u.cfg.Stale[country]
 	behind, err = u.deps.UseCases.Overdue(ctx, country)
-	return behind, u.cfg.Stale, err
+	if err != nil {
+		return 0, false, err
+	}
+	fresh = behind < limit.Due
+	if country != nationalid.Denmark || u.cfg.Deliveries == "" {
+		return behind, fresh, nil
+	}
+	last, err := u.deps.Ledger.LastDelivery(ctx)
+	if err != nil || last.IsZero() {
+		return behind, false, err // no delivery yet: not fresh
+	}
+	made := time.Date(last.Year, time.Month(last.Month), last.Day, 0, 0, 0, 0, u.deps.Zone)
+	ago := u.deps.Clock.Now().Sub(made)
+	return max(behind, ago), fresh && ago < limit.Delivery, nil
 }
 
 // Watch looks again and again until ctx ends. Every replica does, for each needs to know.

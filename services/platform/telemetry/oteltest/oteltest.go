@@ -53,6 +53,7 @@ type Collector struct {
 	traces  []*tracepb.ExportTraceServiceRequest
 	metrics []*metricspb.ExportMetricsServiceRequest
 	logs    []*logspb.ExportLogsServiceRequest
+	reject  int64
 	arrived chan struct{} // closed and replaced at each arrival
 }
 
@@ -73,8 +74,13 @@ func Start(tb testing.TB) *Collector {
 
 // New runs a collector on loopback until Close, plaintext unless opts bring credentials.
 func New(ctx context.Context, opts ...grpc.ServerOption) (*Collector, error) {
+	return NewAt(ctx, "127.0.0.1:0", opts...)
+}
+
+// NewAt is New at a given address, such as that of a collector that was closed.
+func NewAt(ctx context.Context, address string, opts ...grpc.ServerOption) (*Collector, error) {
 	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
+	l, err := lc.Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("oteltest: %w", err)
 	}
@@ -184,6 +190,13 @@ func (c *Collector) requests() []proto.Message {
 		all = append(all, r)
 	}
 	return all
+}
+
+// RejectLogs makes the collector answer that it refused n log records of each request.
+func (c *Collector) RejectLogs(n int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.reject = n
 }
 
 // Reset forgets what has arrived.

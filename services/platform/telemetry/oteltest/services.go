@@ -37,6 +37,12 @@ type logsService struct {
 
 // Export implements the OTLP logs service.
 func (s logsService) Export(_ context.Context, r *logspb.ExportLogsServiceRequest) (*logspb.ExportLogsServiceResponse, error) {
-	s.c.keep(func() { s.c.logs = append(s.c.logs, r) })
-	return &logspb.ExportLogsServiceResponse{}, nil
+	answer := &logspb.ExportLogsServiceResponse{}
+	s.c.keep(func() {
+		s.c.logs = append(s.c.logs, r)
+		if s.c.reject > 0 {
+			answer.PartialSuccess = &logspb.ExportLogsPartialSuccess{RejectedLogRecords: s.c.reject}
+		}
+	})
+	return answer, nil
 }

@@ -110,7 +110,7 @@ const (
 )
 
 func placeAt(at int64, line []byte, seed maphash.Seed) place {
-	return place(at<<sumBits | int64(maphash.Bytes(seed, line)&sumMask)) //nolint:gosec // 24 bits
+	return place(at<<sumBits | int64(maphash.Bytes(seed, line)&sumMask))
 }
 
 // offset returns where the line begins.

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
 	"samvirke.dev/services/identity/internal/core"
 	"samvirke.dev/services/identity/internal/core/civil"
 	"samvirke.dev/services/identity/internal/core/nationalid"

@@ -2,7 +2,7 @@ package direkte
 
 // table is the one description of the records: their fields in order, without the record type that every line begins with. Its facts are
 // those of the CPR Direkte product P12170; a test compares it with the published definitions.
-func table() []Layout {
+func table() []Layout { //nolint:funlen // a table
 	return []Layout{
 		{Type: 0, Name: "StartRecord", Length: 35, Once: true, Fields: []Field{
 			{"SORTFELT-10", 4, 10, Text}, {"OPGAVENR", 14, 6, Digits}, {"PRODDTO", 20, 8, PackedDay},

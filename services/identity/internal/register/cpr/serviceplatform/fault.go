@@ -3,11 +3,11 @@ package serviceplatform
 import (
 	"context"
 	"encoding/xml"
-	"errors"
 	"fmt"
 	"strings"
 
 	"samvirke.dev/services/identity/internal/core"
+	"samvirke.dev/services/identity/internal/register"
 	"samvirke.dev/services/platform/soap"
 )
 
@@ -17,23 +17,9 @@ type faultDetail struct {
 	Codes   []string `xml:"http://serviceplatformen.dk/xml/schemas/ServiceplatformFault/1/ ErrorList>Error>ErrorCode"`
 }
 
-// Meaning turns the error of a call into one of core.Register: core.ErrNotFound, core.ErrRegisterUnavailable, core.ErrRegisterRefused, or
-// that of ctx, as it is, if it ended. Its text is that of the soap package, which holds nothing personal; the chain is cut, so that the
-// end of the client's own time looks like an unreachable register and not like an ended context.
-func Meaning(ctx context.Context, err error) error {
-	if ended := ctx.Err(); ended != nil {
-		return ended
-	}
-	if fault, ok := errors.AsType[*soap.Fault](err); ok {
-		return faultMeaning(fault)
-	}
-	kind := core.ErrRegisterUnavailable
-	status, isStatus := errors.AsType[*soap.HTTPError](err)
-	if errors.Is(err, soap.ErrRefused) || isStatus && !status.Temporary() {
-		kind = core.ErrRegisterRefused
-	}
-	return fmt.Errorf("%w: %s", kind, err.Error())
-}
+// Meaning turns the error of a call into one of core.Register; see register.Meaning. Of faults CPR's error codes decide: core.ErrNotFound,
+// core.ErrRegisterUnavailable or core.ErrRegisterRefused.
+func Meaning(ctx context.Context, err error) error { return register.Meaning(ctx, err, faultMeaning) }
 
 // faultMeaning reads the register's error codes. A refusal weighs more than a missing person: with both, the access is what has to be
 // mended. One code that we don't know makes the whole a failure, since nothing says that nobody was found.

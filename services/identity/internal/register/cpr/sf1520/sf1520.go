@@ -35,6 +35,7 @@ import (
 
 	"samvirke.dev/services/identity/internal/core"
 	"samvirke.dev/services/identity/internal/core/nationalid"
+	"samvirke.dev/services/identity/internal/register"
 	"samvirke.dev/services/identity/internal/register/cpr/serviceplatform"
 )
 
@@ -44,11 +45,8 @@ const (
 	Version5 = "5"
 )
 
-// Caller sends one SOAP request and reads its answer, as soap.Client does.
-type Caller interface {
-	// Call sends the body under the SOAP action and decodes the body of the answer.
-	Call(ctx context.Context, action string, body, answer any) error
-}
+// Caller sends one SOAP request and reads its answer.
+type Caller = register.Caller
 
 // Deps are what the register needs. All are required but Version and Controllers.
 type Deps struct {

@@ -17,15 +17,13 @@ import (
 	"strings"
 
 	"samvirke.dev/services/identity/internal/core"
+	"samvirke.dev/services/identity/internal/register"
 	"samvirke.dev/services/identity/internal/register/cpr/serviceplatform"
 	"samvirke.dev/services/platform/soap"
 )
 
-// Caller sends one SOAP request and reads its answer, as soap.Client does.
-type Caller interface {
-	// Call sends the body under the SOAP action and decodes the body of the answer.
-	Call(ctx context.Context, action string, body, answer any) error
-}
+// Caller sends one SOAP request and reads its answer.
+type Caller = register.Caller
 
 // Deps are what the list needs. All are required but Controllers.
 type Deps struct {

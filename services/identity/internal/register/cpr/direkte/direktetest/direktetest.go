@@ -174,6 +174,7 @@ func (w *Writer) protections(number string, p *core.Person, f Facts) {
 			kind = "0003"
 		case core.ProtectionDKSpecial:
 			continue // follows from 0001 and the state
+		default: // CPR has no others
 		}
 		l := w.record(4, number)
 		l.set("BESKYTTYPE", kind)
@@ -212,6 +213,7 @@ func (w *Writer) elsewhere(number string, p *core.Person) {
 		}
 		l.set("START_DT-ADRTXT", a.ValidFrom.String())
 		w.put(l)
+	default: // nothing elsewhere
 	}
 }
 
