@@ -52,7 +52,7 @@ func (k *desk) describe(e *Entry, writer *auditv1.Writer, ended time.Time, d dig
 	out := &k.record
 	out.EventId, out.Writer, out.Rpc, out.RetentionClass, out.ApproverId = e.EventID, writer, e.RPC, retention, e.approver
 	out.StartedAt, out.EndedAt = stamp(&k.started, e.Started), stamp(&k.ended, ended)
-	out.Decision, out.Reasons, out.Fields, out.StatusCode, out.ResultCount = e.decision(), e.Reasons, e.Fields, e.Status, e.Count
+	out.Decision, out.StatusCode, out.ResultCount = e.decision(), e.Status, e.Count
 	out.RequestDigest, out.ResponseDigest, out.TraceId, out.SpanId = d.request, d.response, e.Trace.ID[:], e.Trace.Span[:]
 	if e.Trace.Parent != [8]byte{} {
 		out.ParentSpanId = e.Trace.Parent[:]
@@ -99,10 +99,14 @@ func describeDecision(out *auditv1.Record, e *Entry) {
 }
 
 // describePerson fills in what is one person's: the one of a plain call, or number i of a batch, counted from 1.
-func (k *desk) describePerson(about subject, i int, subjects *keys.PRF) (err error) {
+func (k *desk) describePerson(e *Entry, about subject, i int, subjects *keys.PRF) (err error) {
 	k.person.Reset()
 	out := &k.person
 	out.Item = uint32(i) //nolint:gosec // bounded by the schema's 100 items
+	out.RuleDecision, out.Reasons, out.Fields = about.rule, e.Reasons, e.Fields
+	if len(about.denied) > 0 {
+		out.Decision, out.Reasons, out.Fields = auditv1.Decision_DECISION_DENY, about.denied, nil
+	}
 	if !about.known {
 		return nil
 	}

@@ -142,7 +142,7 @@ func (r *Recorder) sealed(k *desk, e *Entry) ([]row, error) {
 		if len(e.items) > 0 {
 			number = i + 1
 		}
-		if err := k.describePerson(about, number, r.subjects); err != nil {
+		if err := k.describePerson(e, about, number, r.subjects); err != nil {
 			return nil, err
 		}
 		k.encoded = k.encoded[:shared]

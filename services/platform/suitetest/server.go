@@ -221,6 +221,9 @@ func (s *Server) Dial(id workload.ID, opts ...grpc.DialOption) *grpc.ClientConn 
 	return conn
 }
 
+// Recorder writes the records of what the service does by itself.
+func (s *Server) Recorder() *audit.Recorder { return s.recorder }
+
 // AllRecords returns every audit record, in the order of writing.
 func (s *Server) AllRecords() []*auditv1.Record {
 	s.t.Helper()
