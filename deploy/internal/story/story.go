@@ -41,6 +41,7 @@ type Cast struct {
 	SwedishFund      stack.Caller
 	OtherSwedishFund stack.Caller
 	Agency           stack.Caller
+	Insurer          stack.Caller
 	// Names are what people call the organisations, by their id such as DK:12345678.
 	Names map[string]string
 
@@ -120,6 +121,7 @@ type chapter struct {
 func chapters() []chapter {
 	return []chapter{
 		{"Identity: from a number to what a purpose allows", stack.IdentityName, identityChapter},
+		{"Insurance: what a partner gets of a member, and how it ends", stack.InsuranceName, insuranceChapter},
 	}
 }
 
@@ -183,6 +185,8 @@ type step struct {
 	records int
 	// several says that it leaves one record or more, as many as it happened to tell of.
 	several bool
+	// plain says that the answer discloses nothing personal; nobody, that the call is not about a person.
+	plain, nobody bool
 	// record checks each audit record beyond what holds for every step.
 	record func(*auditv1.Record) error
 }
