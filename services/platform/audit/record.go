@@ -53,7 +53,8 @@ func (k *desk) describe(e *Entry, writer *auditv1.Writer, ended time.Time, d dig
 	out.EventId, out.Writer, out.Rpc, out.RetentionClass, out.ApproverId = e.EventID, writer, e.RPC, retention, e.approver
 	out.StartedAt, out.EndedAt = stamp(&k.started, e.Started), stamp(&k.ended, ended)
 	out.Decision, out.StatusCode, out.ResultCount = e.decision(), e.Status, e.Count
-	out.RequestDigest, out.ResponseDigest, out.TraceId, out.SpanId = d.request, d.response, e.Trace.ID[:], e.Trace.Span[:]
+	out.DigestKey, out.RequestDigest, out.ResponseDigest = d.key, d.request, d.response
+	out.TraceId, out.SpanId = e.Trace.ID[:], e.Trace.Span[:]
 	if e.Trace.Parent != [8]byte{} {
 		out.ParentSpanId = e.Trace.Parent[:]
 	}
