@@ -52,7 +52,7 @@ type Scene struct {
 // Load reads the scene.
 func Load() (*Scene, error) {
 	s := &Scene{Cast: story.Cast{
-		Insurer:    caller(insurer),
+		Insurer:    partner(insurer),
 		DanishFund: caller(persons.FundDK), OtherDanishFund: caller(persons.OtherFundDK),
 		SwedishFund: caller(persons.FundSE), OtherSwedishFund: caller(persons.OtherFundSE), Agency: caller(agency),
 		Names: map[string]string{
@@ -81,6 +81,13 @@ func Load() (*Scene, error) {
 func caller(org string) stack.Caller {
 	country, number, _ := strings.Cut(org, ":")
 	return stack.Caller{Country: country, Number: number, System: system}
+}
+
+// partner is a caller whose certificate comes from the authority for partners.
+func partner(org string) stack.Caller {
+	c := caller(org)
+	c.Partner = true
+	return c
 }
 
 // bare is a person of whom the story needs no name.
@@ -121,6 +128,7 @@ func (s *Scene) programs(r *stack.Registers) []stack.Program {
 	return []stack.Program{
 		stack.Identity(s.Callers(), persons.PublishedNumbers(), r),
 		stack.Insurance([]string{insurer}, sharing()),
+		stack.Gateway(stack.IdentityName, stack.InsuranceName),
 	}
 }
 

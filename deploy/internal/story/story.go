@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
@@ -29,6 +30,8 @@ type Suite interface {
 	Dial(service string, c stack.Caller, opts ...grpc.DialOption) (*grpc.ClientConn, error)
 	DialAs(service string, files localca.Files, opts ...grpc.DialOption) (*grpc.ClientConn, error)
 	Handshake(ctx context.Context, service string, files localca.Files) error
+	// REST is the gateway's address and a client with a caller's certificate.
+	REST(c stack.Caller) (url string, client *http.Client, err error)
 	// Runs says whether a service is part of the suite.
 	Runs(service string) bool
 	Records(ctx context.Context, service string, events ...string) ([]*auditv1.Record, error)
@@ -122,6 +125,7 @@ func chapters() []chapter {
 	return []chapter{
 		{"Identity: from a number to what a purpose allows", stack.IdentityName, identityChapter},
 		{"Insurance: what a partner gets of a member, and how it ends", stack.InsuranceName, insuranceChapter},
+		{"The gateway: the same door over REST", stack.GatewayName, gatewayChapter},
 	}
 }
 
