@@ -78,6 +78,12 @@ func TestEveryRPCCarriesItsRule(t *testing.T) {
 		if f := rule.GetSubjectField(); f != "" && md.Input().Fields().ByName(protoreflect.Name(f)) == nil {
 			t.Errorf("%s: subject field %q is not in the request", md.FullName(), f)
 		}
+		if rule.GetUnrecorded() {
+			if callers := rule.GetCallers(); len(callers) != 1 || callers[0] != vocabularyv1.Role_ROLE_SERVICE {
+				t.Errorf("%s: only an RPC between our own services may be unrecorded", md.FullName())
+			}
+			return
+		}
 		first := md.Input().Fields().ByNumber(1)
 		if first == nil || first.Name() != "context" || first.Message() == nil ||
 			first.Message().FullName() != "samvirke.common.v1.RequestContext" {

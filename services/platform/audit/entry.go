@@ -35,9 +35,10 @@ type Entry struct {
 	// Validated says that the request keeps its schema, so that its reference fields hold what they should.
 	Validated bool
 
-	about subject
-	items []subject
-	done  bool
+	about    subject
+	items    []subject
+	approver string
+	done     bool
 }
 
 // Trace is where the call stands in its W3C trace.
@@ -108,6 +109,9 @@ func Source(ctx context.Context, source vocabularyv1.Source, at time.Time) {
 	s := noted(ctx)
 	s.source, s.retrieved = source, at
 }
+
+// Approver notes the second person who approved a break-glass access (SEC-08), by the caller's pseudonym.
+func Approver(ctx context.Context, employee string) { From(ctx).approver = employee }
 
 // Written says whether the record is already durable.
 func (e *Entry) Written() bool { return e.done }

@@ -135,6 +135,8 @@ func RuleOf(md protoreflect.MethodDescriptor) (*optionsv1.MethodRule, error) {
 		return nil, fmt.Errorf("rule of %s names no operation", md.FullName())
 	case rule.GetAuditClass() == optionsv1.AuditClass_AUDIT_CLASS_UNSPECIFIED:
 		return nil, fmt.Errorf("rule of %s names no audit class", md.FullName())
+	case rule.GetUnrecorded() && !slices.Equal(rule.GetCallers(), []vocabularyv1.Role{vocabularyv1.Role_ROLE_SERVICE}):
+		return nil, fmt.Errorf("rule of %s leaves no record, but others than our own services may call", md.FullName())
 	case rule.GetSubjectField() != "" && md.Input().Fields().ByName(protoreflect.Name(rule.GetSubjectField())) == nil:
 		return nil, fmt.Errorf("rule of %s names subject field %q, which the request lacks", md.FullName(), rule.GetSubjectField())
 	}

@@ -11,6 +11,8 @@ import (
 	"net"
 	"os"
 
+	"github.com/hashicorp/vault/api"
+
 	"samvirke.dev/certs/mtls"
 	"samvirke.dev/certs/pki"
 	"samvirke.dev/certs/vault"
@@ -115,6 +117,12 @@ func (c *Chassis) Close(ctx context.Context) error {
 	c.closers = nil
 	return errors.Join(problems...)
 }
+
+// Vault returns the client for uses of Vault that are the service's own.
+func (c *Chassis) Vault() *api.Logical { return c.vault.Logical() }
+
+// Certificates returns the source of the service's certificate and of whom it trusts, for listeners of its own.
+func (c *Chassis) Certificates() *pki.Source { return c.pki }
 
 func (c *Chassis) onClose(fn func(context.Context) error) { c.closers = append(c.closers, fn) }
 

@@ -91,6 +91,12 @@ func permissionRow(r Reason) (Row, bool) {
 	case commonv1.Reason_REASON_FIELDS_EXCEED:
 		return Row{Denied, "The request asks for fields that are not granted.", ActorCaller,
 			"Ask only for fields that the agreement grants."}, true
+	case commonv1.Reason_REASON_WRITER_MISMATCH:
+		return Row{Denied, "A service may only write records as itself.", ActorOperator,
+			"Find out which program ships records with this certificate."}, true
+	case commonv1.Reason_REASON_ACCESS_NOT_APPROVED:
+		return Row{Denied, "Whom the records are about is shown only with an approved access.", ActorCaller,
+			"Request an access and have another employee approve it."}, true
 	case commonv1.Reason_REASON_SECRECY_TEST_MISSING:
 		return Row{Denied, "A secrecy test must be recorded first.", ActorController,
 			"Let an employee test each field and record the outcome."}, true
@@ -118,6 +124,8 @@ func requestRow(r Reason) (Row, bool) {
 		return Row{Invalid, "The message could not be read.", ActorCaller, "Send the message that the method takes."}, true
 	case commonv1.Reason_REASON_MESSAGE_TOO_LARGE:
 		return Row{Invalid, "The message is too large.", ActorCaller, "Split the request."}, true
+	case commonv1.Reason_REASON_RECORD_INVALID:
+		return Row{Invalid, "A shipped record can not be read.", ActorOperator, "Mend the writer; its records wait in its outbox."}, true
 	case commonv1.Reason_REASON_UNIMPLEMENTED:
 		return Row{Unimplemented, "There is no such method here.", ActorCaller, "Call a published method."}, true
 	case commonv1.Reason_REASON_NATIONAL_ID_INVALID:
@@ -139,6 +147,10 @@ func stateRow(r Reason) (Row, bool) {
 	switch r {
 	case commonv1.Reason_REASON_SUBJECT_NOT_FOUND:
 		return Row{NotFound, "Nobody is known by this number or handle.", ActorCaller, "Check the number or handle."}, true
+	case commonv1.Reason_REASON_RECORD_NOT_FOUND:
+		return Row{NotFound, "There is no such record among the caller's exchanges.", ActorCaller, "Check the event id."}, true
+	case commonv1.Reason_REASON_RECEIPT_PENDING:
+		return Row{Unavailable, "The record is kept, but the ledger has no checkpoint over it yet.", ActorRetry, "Try again shortly."}, true
 	case commonv1.Reason_REASON_CONFLICT:
 		return Row{Conflict, "Somebody else changed the same thing.", ActorRetry, "Read the present state and try again."}, true
 	case commonv1.Reason_REASON_ALREADY_EXISTS:

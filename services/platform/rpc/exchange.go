@@ -33,6 +33,9 @@ type Exchange struct {
 // open says whether the RPC needs neither agreement nor record: health and reflection.
 func (x *Exchange) open() bool { return x.Method != nil && x.Method.Open }
 
+// unrecorded says whether the RPC carries audit records itself, so that a record of it would beget another.
+func (x *Exchange) unrecorded() bool { return x.Method != nil && x.Method.Rule.GetUnrecorded() }
+
 // handler is the rest of the steps.
 type handler func(ctx context.Context, x *Exchange) error
 

@@ -24,7 +24,7 @@ func (db *DB) InsertRows(ctx context.Context, head string, columns int, args []a
 	var total int64
 	for len(args) > 0 {
 		rows := db.rowsPerStatement(len(args)/columns, columns)
-		n, err := db.Exec(ctx, valuesText(head, rows, columns), args[:rows*columns]...)
+		n, err := db.Exec(ctx, db.valuesText(head, rows, columns), args[:rows*columns]...)
 		if err != nil {
 			return total, err
 		}
@@ -38,11 +38,12 @@ func (db *DB) rowsPerStatement(rows, columns int) int {
 	if db.dialect == Postgres {
 		return min(rows, maxArgs/columns)
 	}
-	return 1 << (bits.Len(uint(min(rows, 64, maxArgs/columns))) - 1) //nolint:gosec // at least one row, and one fits
+	return 1 << (bits.Len(uint(min(rows, 64, maxArgs/columns))) - 1)
 }
 
-// valuesText writes head and rows lists of numbered arguments.
-func valuesText(head string, rows, columns int) string {
+// valuesText writes head and rows lists of arguments: numbered for PostgreSQL, bare for SQLite, whose driver looks up each argument that
+// has a name among all names of the statement.
+func (db *DB) valuesText(head string, rows, columns int) string {
 	var b strings.Builder
 	b.Grow(len(head) + rows*(columns*5+3))
 	b.WriteString(head)
@@ -54,6 +55,10 @@ func valuesText(head string, rows, columns int) string {
 			b.WriteString("), (")
 		default:
 			b.WriteString(", ")
+		}
+		if db.dialect == SQLite {
+			b.WriteByte('?')
+			continue
 		}
 		b.WriteByte('$')
 		b.WriteString(strconv.Itoa(i + 1))

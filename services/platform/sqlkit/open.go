@@ -84,6 +84,7 @@ func sqliteDSN(cfg Config, file string, memory, reader bool) string {
 	pragma("busy_timeout", strconv.FormatInt(cfg.BusyTimeout.Milliseconds(), 10))
 	pragma("foreign_keys", "1")
 	pragma("cache_size", strconv.Itoa(-cfg.CacheKiB))
+	pragma("temp_store", "MEMORY") // what undoes half a statement is soon thrown away again
 	pragma("mmap_size", strconv.FormatInt(int64(cfg.MmapMiB)<<20, 10))
 	// Double-quoted text must never silently become a string: PostgreSQL reads it as a name.
 	q.Set("_dqs", "0")

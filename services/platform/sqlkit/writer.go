@@ -57,8 +57,11 @@ func (w *writer) begin(ctx context.Context) (runner, error) {
 			w.leave()
 			return nil, err
 		}
+		// The first needs no savepoint: while it is alone, giving it up gives up all. A savepoint costs a copy of each page written.
 		w.group = &group{done: make(chan struct{})}
+		return tx, nil
 	}
+	tx.joined = true
 	if _, err := tx.exec(context.WithoutCancel(ctx), "SAVEPOINT member", nil); err != nil {
 		return nil, errors.Join(err, tx.abandon(ctx, err))
 	}
@@ -96,8 +99,9 @@ func (w *writer) close() error {
 
 // liteTx is a transaction on the writer's connection.
 type liteTx struct {
-	w    *writer
-	open []*sql.Rows
+	w      *writer
+	open   []*sql.Rows
+	joined bool // runs in a savepoint of a transaction that others began
 }
 
 // stmt returns the compiled statement, or nil when the cache is full. It also returns the context to run with: database/sql and the
@@ -152,8 +156,10 @@ func (t *liteTx) query(ctx context.Context, query string, args []any) (*sql.Rows
 func (t *liteTx) commit(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx)
 	t.closeRows()
-	if _, err := t.exec(ctx, "RELEASE member", nil); err != nil {
-		return errors.Join(err, t.abandon(ctx, err))
+	if t.joined {
+		if _, err := t.exec(ctx, "RELEASE member", nil); err != nil {
+			return errors.Join(err, t.abandon(ctx, err))
+		}
 	}
 	g := t.w.group
 	g.members++

@@ -250,14 +250,16 @@ type Record struct {
 	ParentSpanId []byte `protobuf:"bytes,27,opt,name=parent_span_id,json=parentSpanId,proto3" json:"parent_span_id,omitempty"`
 	// How many persons or rows the answer holds.
 	ResultCount uint32 `protobuf:"varint,28,opt,name=result_count,json=resultCount,proto3" json:"result_count,omitempty"`
-	// Keyed digest of the request (key version and 32 bytes), so that a party that kept the body can prove it.
+	// HMAC-SHA-256 of the request under digest_key, so that a party that kept the body can prove it.
 	RequestDigest []byte `protobuf:"bytes,29,opt,name=request_digest,json=requestDigest,proto3" json:"request_digest,omitempty"`
-	// Keyed digest of the response.
+	// HMAC-SHA-256 of the response under digest_key.
 	ResponseDigest []byte `protobuf:"bytes,30,opt,name=response_digest,json=responseDigest,proto3" json:"response_digest,omitempty"`
 	// Retention rule (domain rule RET-13).
 	RetentionClass string `protobuf:"bytes,31,opt,name=retention_class,json=retentionClass,proto3" json:"retention_class,omitempty"`
 	// Which item of a streamed batch this record is about; 0 for a call about one person.
-	Item          uint32 `protobuf:"varint,32,opt,name=item,proto3" json:"item,omitempty"`
+	Item uint32 `protobuf:"varint,32,opt,name=item,proto3" json:"item,omitempty"`
+	// Random key of this record's digests, 16 bytes: a party that kept a body makes the digest anew and compares.
+	DigestKey     []byte `protobuf:"bytes,33,opt,name=digest_key,json=digestKey,proto3" json:"digest_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -514,6 +516,13 @@ func (x *Record) GetItem() uint32 {
 		return x.Item
 	}
 	return 0
+}
+
+func (x *Record) GetDigestKey() []byte {
+	if x != nil {
+		return x.DigestKey
+	}
+	return nil
 }
 
 // The service that wrote a record.
@@ -795,7 +804,7 @@ var File_samvirke_audit_v1_record_proto protoreflect.FileDescriptor
 
 const file_samvirke_audit_v1_record_proto_rawDesc = "" +
 	"\n" +
-	"\x1esamvirke/audit/v1/record.proto\x12\x11samvirke.audit.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fsamvirke/common/v1/common.proto\x1a!samvirke/options/v1/options.proto\x1a'samvirke/vocabulary/v1/vocabulary.proto\"\xe9\r\n" +
+	"\x1esamvirke/audit/v1/record.proto\x12\x11samvirke.audit.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fsamvirke/common/v1/common.proto\x1a!samvirke/options/v1/options.proto\x1a'samvirke/vocabulary/v1/vocabulary.proto\"\x90\x0e\n" +
 	"\x06Record\x12!\n" +
 	"\bevent_id\x18\x01 \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\aeventId\x12A\n" +
 	"\n" +
@@ -834,7 +843,9 @@ const file_samvirke_audit_v1_record_proto_rawDesc = "" +
 	"\x0erequest_digest\x18\x1d \x01(\fB\x06\x8a\xe2\x18\x02\b\x02R\rrequestDigest\x12/\n" +
 	"\x0fresponse_digest\x18\x1e \x01(\fB\x06\x8a\xe2\x18\x02\b\x02R\x0eresponseDigest\x12/\n" +
 	"\x0fretention_class\x18\x1f \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\x0eretentionClass\x12\x1a\n" +
-	"\x04item\x18  \x01(\rB\x06\x8a\xe2\x18\x02\b\x02R\x04item\"p\n" +
+	"\x04item\x18  \x01(\rB\x06\x8a\xe2\x18\x02\b\x02R\x04item\x12%\n" +
+	"\n" +
+	"digest_key\x18! \x01(\fB\x06\x8a\xe2\x18\x02\b\x02R\tdigestKey\"p\n" +
 	"\x06Writer\x12 \n" +
 	"\aservice\x18\x01 \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\aservice\x12 \n" +
 	"\aversion\x18\x02 \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\aversion\x12\"\n" +

@@ -115,6 +115,16 @@ const (
 	Reason_REASON_SECRECY_TEST_MISSING Reason = 40
 	// The calling service may not act for the organisation that it named.
 	Reason_REASON_ACTING_NOT_ALLOWED Reason = 41
+	// The record is kept, but the next checkpoint of the ledger is not there yet; try again.
+	Reason_REASON_RECEIPT_PENDING Reason = 60
+	// The ledger holds no such record, or it is not the caller's to see.
+	Reason_REASON_RECORD_NOT_FOUND Reason = 61
+	// A service may only write records as itself.
+	Reason_REASON_WRITER_MISMATCH Reason = 62
+	// A shipped record can't be read or breaks its schema.
+	Reason_REASON_RECORD_INVALID Reason = 63
+	// Whom records are about is shown only with an approved access (SEC-08).
+	Reason_REASON_ACCESS_NOT_APPROVED Reason = 64
 )
 
 // Enum value maps for Reason.
@@ -162,6 +172,11 @@ var (
 		39: "REASON_EGRESS_BLOCKED",
 		40: "REASON_SECRECY_TEST_MISSING",
 		41: "REASON_ACTING_NOT_ALLOWED",
+		60: "REASON_RECEIPT_PENDING",
+		61: "REASON_RECORD_NOT_FOUND",
+		62: "REASON_WRITER_MISMATCH",
+		63: "REASON_RECORD_INVALID",
+		64: "REASON_ACCESS_NOT_APPROVED",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                     0,
@@ -206,6 +221,11 @@ var (
 		"REASON_EGRESS_BLOCKED":                  39,
 		"REASON_SECRECY_TEST_MISSING":            40,
 		"REASON_ACTING_NOT_ALLOWED":              41,
+		"REASON_RECEIPT_PENDING":                 60,
+		"REASON_RECORD_NOT_FOUND":                61,
+		"REASON_WRITER_MISMATCH":                 62,
+		"REASON_RECORD_INVALID":                  63,
+		"REASON_ACCESS_NOT_APPROVED":             64,
 	}
 )
 
@@ -479,7 +499,8 @@ const file_samvirke_common_v1_common_proto_rawDesc = "" +
 	"\x04Date\x122\n" +
 	"\x04year\x18\x01 \x01(\x05B\x1e\xbaH\a\x1a\x05\x18\x8fN(\x01\x8a\xe2\x18\x10\b\x05\x12\fpd:BirthDateR\x04year\x123\n" +
 	"\x05month\x18\x02 \x01(\x05B\x1d\xbaH\x06\x1a\x04\x18\f(\x00\x8a\xe2\x18\x10\b\x05\x12\fpd:BirthDateR\x05month\x12/\n" +
-	"\x03day\x18\x03 \x01(\x05B\x1d\xbaH\x06\x1a\x04\x18\x1f(\x00\x8a\xe2\x18\x10\b\x05\x12\fpd:BirthDateR\x03day*\xd9\t\n" +
+	"\x03day\x18\x03 \x01(\x05B\x1d\xbaH\x06\x1a\x04\x18\x1f(\x00\x8a\xe2\x18\x10\b\x05\x12\fpd:BirthDateR\x03day*\xe9\n" +
+	"\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fREASON_INTERNAL\x10\x01\x12\x19\n" +
@@ -523,7 +544,12 @@ const file_samvirke_common_v1_common_proto_rawDesc = "" +
 	"\x1aREASON_FAILED_PRECONDITION\x10&\x12\x19\n" +
 	"\x15REASON_EGRESS_BLOCKED\x10'\x12\x1f\n" +
 	"\x1bREASON_SECRECY_TEST_MISSING\x10(\x12\x1d\n" +
-	"\x19REASON_ACTING_NOT_ALLOWED\x10)B\xc6\x01\n" +
+	"\x19REASON_ACTING_NOT_ALLOWED\x10)\x12\x1a\n" +
+	"\x16REASON_RECEIPT_PENDING\x10<\x12\x1b\n" +
+	"\x17REASON_RECORD_NOT_FOUND\x10=\x12\x1a\n" +
+	"\x16REASON_WRITER_MISMATCH\x10>\x12\x19\n" +
+	"\x15REASON_RECORD_INVALID\x10?\x12\x1e\n" +
+	"\x1aREASON_ACCESS_NOT_APPROVED\x10@B\xc6\x01\n" +
 	"\x16com.samvirke.common.v1B\vCommonProtoP\x01Z5samvirke.dev/proto/gen/go/samvirke/common/v1;commonv1\xa2\x02\x03SCX\xaa\x02\x12Samvirke.Common.V1\xca\x02\x12Samvirke\\Common\\V1\xe2\x02\x1eSamvirke\\Common\\V1\\GPBMetadata\xea\x02\x14Samvirke::Common::V1b\x06proto3"
 
 var (

@@ -95,7 +95,10 @@ type MethodRule struct {
 	// It changes stored data: it runs in one transaction together with its audit record.
 	Change bool `protobuf:"varint,6,opt,name=change,proto3" json:"change,omitempty"`
 	// An art. 9 basis is needed (domain rule B.11).
-	SpecialBasis  bool `protobuf:"varint,7,opt,name=special_basis,json=specialBasis,proto3" json:"special_basis,omitempty"`
+	SpecialBasis bool `protobuf:"varint,7,opt,name=special_basis,json=specialBasis,proto3" json:"special_basis,omitempty"`
+	// It carries audit records between our own services: it needs neither context nor agreement and leaves no record of its own. Only
+	// for RPCs whose one caller is ROLE_SERVICE.
+	Unrecorded    bool `protobuf:"varint,8,opt,name=unrecorded,proto3" json:"unrecorded,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -175,6 +178,13 @@ func (x *MethodRule) GetChange() bool {
 func (x *MethodRule) GetSpecialBasis() bool {
 	if x != nil {
 		return x.SpecialBasis
+	}
+	return false
+}
+
+func (x *MethodRule) GetUnrecorded() bool {
+	if x != nil {
+		return x.Unrecorded
 	}
 	return false
 }
@@ -273,7 +283,7 @@ var File_samvirke_options_v1_options_proto protoreflect.FileDescriptor
 
 const file_samvirke_options_v1_options_proto_rawDesc = "" +
 	"\n" +
-	"!samvirke/options/v1/options.proto\x12\x13samvirke.options.v1\x1a google/protobuf/descriptor.proto\x1a'samvirke/vocabulary/v1/vocabulary.proto\"\xe6\x02\n" +
+	"!samvirke/options/v1/options.proto\x12\x13samvirke.options.v1\x1a google/protobuf/descriptor.proto\x1a'samvirke/vocabulary/v1/vocabulary.proto\"\x86\x03\n" +
 	"\n" +
 	"MethodRule\x126\n" +
 	"\acallers\x18\x01 \x03(\x0e2\x1c.samvirke.vocabulary.v1.RoleR\acallers\x12;\n" +
@@ -283,7 +293,10 @@ const file_samvirke_options_v1_options_proto_rawDesc = "" +
 	"auditClass\x12#\n" +
 	"\rsubject_field\x18\x05 \x01(\tR\fsubjectField\x12\x16\n" +
 	"\x06change\x18\x06 \x01(\bR\x06change\x12#\n" +
-	"\rspecial_basis\x18\a \x01(\bR\fspecialBasis\"V\n" +
+	"\rspecial_basis\x18\a \x01(\bR\fspecialBasis\x12\x1e\n" +
+	"\n" +
+	"unrecorded\x18\b \x01(\bR\n" +
+	"unrecorded\"V\n" +
 	"\tFieldRule\x127\n" +
 	"\x05class\x18\x01 \x01(\x0e2!.samvirke.vocabulary.v1.DataClassR\x05class\x12\x10\n" +
 	"\x03dpv\x18\x02 \x01(\tR\x03dpv*W\n" +

@@ -1,0 +1,140 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	auditv1 "samvirke.dev/proto/gen/go/samvirke/audit/v1"
+	vocabularyv1 "samvirke.dev/proto/gen/go/samvirke/vocabulary/v1"
+	"samvirke.dev/services/audit/internal/api"
+	"samvirke.dev/services/audit/internal/core"
+	"samvirke.dev/services/audit/internal/ledger"
+	"samvirke.dev/services/audit/internal/record"
+	"samvirke.dev/services/audit/internal/store"
+	"samvirke.dev/services/audit/internal/store/sqlstore"
+	"samvirke.dev/services/platform/app"
+	"samvirke.dev/services/platform/audit"
+	"samvirke.dev/services/platform/authz"
+	"samvirke.dev/services/platform/chassis"
+	"samvirke.dev/services/platform/clock"
+	"samvirke.dev/services/platform/ids"
+	"samvirke.dev/services/platform/keys"
+	"samvirke.dev/services/platform/page"
+	"samvirke.dev/services/platform/rpc"
+	"samvirke.dev/services/platform/sqlkit"
+)
+
+// name is the service's name: of its workload, its key-encryption keys and its records.
+const name = "audit"
+
+// Names of the service's keysets.
+const (
+	recordSeal = "record.seal"
+	recordCase = "record.case"
+	pageToken  = "record.page"
+)
+
+// Keysets returns the service's own keysets.
+func Keysets() []keys.Spec {
+	return []keys.Spec{
+		{Name: recordSeal, Kind: keys.KindAEAD, KEK: chassis.KEK(name, "record")},
+		{Name: recordCase, Kind: keys.KindPRF, KEK: chassis.KEK(name, "record")},
+		{Name: pageToken, Kind: keys.KindAEAD, KEK: chassis.KEK(name, "record")},
+	}
+}
+
+// KeyClasses are the classes of the service's key-encryption keys, which an operator creates in Vault as audit-<class>; besides them it
+// needs the Ed25519 key that signs checkpoints.
+func KeyClasses() []string { return []string{"record", "audit", "response"} }
+
+// Deps is what the insides stand on; tests give their own.
+type Deps struct {
+	DB     *sqlkit.DB
+	Keys   *keys.Ring
+	Clock  clock.Clock
+	Log    *slog.Logger
+	Signer ledger.Signer
+}
+
+// Parts are the insides of the service over a database and keys that are open already.
+type Parts struct {
+	Store  store.Store
+	Ledger *ledger.Ledger
+	Core   *core.Service
+
+	cfg Config
+	d   Deps
+	api *api.Server
+}
+
+// NewParts builds the insides; Close them before the database.
+func NewParts(ctx context.Context, cfg Config, d Deps) (*Parts, error) {
+	seal, err1 := d.Keys.AEAD(recordSeal)
+	cases, err2 := d.Keys.PRF(recordCase)
+	token, err3 := d.Keys.AEAD(pageToken)
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return nil, err
+	}
+	p := &Parts{cfg: cfg, d: d, Store: sqlstore.New(d.DB)}
+	p.Ledger = ledger.New(ledger.Config{Dir: cfg.Ledger.Dir, Origin: cfg.Ledger.Origin, Leaves: p.Store, Signer: d.Signer, Log: d.Log})
+	p.Core = core.New(ctx, core.Deps{
+		Store: p.Store, Ledger: p.Ledger, Codec: record.Codec{}, Seal: seal, Cases: cases, Clock: d.Clock, Alerts: alerts{d.Log},
+		Keep: core.Keep{Months: cfg.Keep.Months, RegisterMonths: cfg.Keep.RegisterMonths},
+	})
+	p.api = api.New(api.Deps{
+		UseCases: p.Core, Writer: writer, Reader: reader, Approved: audit.Approver, NewID: ids.NewEventID,
+		Tokens: page.NewCodec[store.Key](token, d.Clock, 0),
+	})
+	return p, nil
+}
+
+// Close stops what runs in the background.
+func (p *Parts) Close(ctx context.Context) error { return p.Core.Close(ctx) }
+
+// Register adds the service's RPCs.
+func (p *Parts) Register(s *rpc.Server) {
+	auditv1.RegisterIngestServiceServer(s.Registrar(), p.api)
+	auditv1.RegisterLedgerServiceServer(s.Registrar(), p.api)
+	auditv1.RegisterAuditorServiceServer(s.Registrar(), p.api)
+}
+
+// Components are what runs beside the calls.
+func (p *Parts) Components() []app.Component {
+	return []app.Component{
+		{Name: "ledger", Run: p.Ledger.Run},
+	}
+}
+
+// writer is the service whose certificate the call bears. What another named, to act for it, does not count.
+func writer(ctx context.Context) string {
+	if e := audit.From(ctx); e.Via.IsZero() {
+		return e.Caller.Name()
+	}
+	return ""
+}
+
+// reader tells the use cases who asks, from the decision that let the call through.
+func reader(ctx context.Context) core.Reader {
+	d := authz.From(ctx)
+	if d == nil {
+		return core.Reader{}
+	}
+	return core.Reader{
+		Organisation: d.Organisation, Controller: d.Controller, Employee: d.Context.GetActorId(),
+		Auditor: d.Role == vocabularyv1.Role_ROLE_AUDITOR || d.Role == vocabularyv1.Role_ROLE_SUPERVISOR,
+	}
+}
+
+// alerts tells those who watch the log.
+type alerts struct{ log *slog.Logger }
+
+// Access implements core.Alerts. It is a warning that no configuration can silence short of switching off warnings.
+func (a alerts) Access(ctx context.Context, access store.Access) {
+	state := "requested"
+	if access.Approver != "" {
+		state = "approved"
+	}
+	a.log.WarnContext(ctx, "break-glass access", "alert", "break-glass", "state", state, "access_id", access.ID, "organisation", access.Organisation,
+		"controller", access.Owner, "reason", auditv1.AccessReason(access.Reason).String())
+}
