@@ -45,7 +45,7 @@ type Admission struct {
 }
 
 var outcomeNames = map[rules.AdmissionOutcome]string{ //nolint:gochecknoglobals // a table of constants
-	rules.AdmissionInvalid: "INVALID", rules.AdmissionIncomplete: "INCOMPLETE", rules.AdmissionIsTransfer: "IS_TRANSFER",
+	rules.AdmissionInvalid: "INVALID", rules.AdmissionIncomplete: "INCOMPLETE_NO_MEMBERSHIP", rules.AdmissionIsTransfer: "IS_TRANSFER",
 	rules.AdmissionManual: "MANUAL", rules.AdmissionAuto: "ADMIT",
 }
 

@@ -64,7 +64,7 @@ func (p Persons) Resolve(ctx context.Context, fund, canonical string) (string, e
 func (p Persons) Protected(ctx context.Context, fund, handle string) (bool, error) {
 	client, why, err := p.client(fund)
 	if err != nil {
-		return true, nil //nolint:nilerr // fail closed: treated as protected
+		return true, nil // fail closed: treated as protected
 	}
 	ctx, cancel := withTimeout(ctx)
 	defer cancel()

@@ -7,11 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
-	"time"
 
 	"samvirke.dev/certs/mtls"
 	"samvirke.dev/certs/workload"
@@ -57,7 +57,7 @@ func (p *Peers) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
-	var problems []error
+	problems := make([]error, 0, len(p.conns))
 	for key, conn := range p.conns {
 		problems = append(problems, conn.Close())
 		delete(p.conns, key)

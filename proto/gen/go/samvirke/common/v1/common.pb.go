@@ -125,6 +125,10 @@ const (
 	Reason_REASON_RECORD_INVALID Reason = 63
 	// Whom records are about is shown only with an approved access (SEC-08).
 	Reason_REASON_ACCESS_NOT_APPROVED Reason = 64
+	// This party may never do that in the case, such as a receiving fund that confirms an exit (domain rule B.9).
+	Reason_REASON_WRONG_PARTY Reason = 80
+	// The fund has no such transfer or membership.
+	Reason_REASON_CASE_NOT_FOUND Reason = 81
 )
 
 // Enum value maps for Reason.
@@ -177,6 +181,8 @@ var (
 		62: "REASON_WRITER_MISMATCH",
 		63: "REASON_RECORD_INVALID",
 		64: "REASON_ACCESS_NOT_APPROVED",
+		80: "REASON_WRONG_PARTY",
+		81: "REASON_CASE_NOT_FOUND",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                     0,
@@ -226,6 +232,8 @@ var (
 		"REASON_WRITER_MISMATCH":                 62,
 		"REASON_RECORD_INVALID":                  63,
 		"REASON_ACCESS_NOT_APPROVED":             64,
+		"REASON_WRONG_PARTY":                     80,
+		"REASON_CASE_NOT_FOUND":                  81,
 	}
 )
 
@@ -499,8 +507,7 @@ const file_samvirke_common_v1_common_proto_rawDesc = "" +
 	"\x04Date\x122\n" +
 	"\x04year\x18\x01 \x01(\x05B\x1e\xbaH\a\x1a\x05\x18\x8fN(\x01\x8a\xe2\x18\x10\b\x05\x12\fpd:BirthDateR\x04year\x123\n" +
 	"\x05month\x18\x02 \x01(\x05B\x1d\xbaH\x06\x1a\x04\x18\f(\x00\x8a\xe2\x18\x10\b\x05\x12\fpd:BirthDateR\x05month\x12/\n" +
-	"\x03day\x18\x03 \x01(\x05B\x1d\xbaH\x06\x1a\x04\x18\x1f(\x00\x8a\xe2\x18\x10\b\x05\x12\fpd:BirthDateR\x03day*\xe9\n" +
-	"\n" +
+	"\x03day\x18\x03 \x01(\x05B\x1d\xbaH\x06\x1a\x04\x18\x1f(\x00\x8a\xe2\x18\x10\b\x05\x12\fpd:BirthDateR\x03day*\x9c\v\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fREASON_INTERNAL\x10\x01\x12\x19\n" +
@@ -549,7 +556,9 @@ const file_samvirke_common_v1_common_proto_rawDesc = "" +
 	"\x17REASON_RECORD_NOT_FOUND\x10=\x12\x1a\n" +
 	"\x16REASON_WRITER_MISMATCH\x10>\x12\x19\n" +
 	"\x15REASON_RECORD_INVALID\x10?\x12\x1e\n" +
-	"\x1aREASON_ACCESS_NOT_APPROVED\x10@B\xc6\x01\n" +
+	"\x1aREASON_ACCESS_NOT_APPROVED\x10@\x12\x16\n" +
+	"\x12REASON_WRONG_PARTY\x10P\x12\x19\n" +
+	"\x15REASON_CASE_NOT_FOUND\x10QB\xc6\x01\n" +
 	"\x16com.samvirke.common.v1B\vCommonProtoP\x01Z5samvirke.dev/proto/gen/go/samvirke/common/v1;commonv1\xa2\x02\x03SCX\xaa\x02\x12Samvirke.Common.V1\xca\x02\x12Samvirke\\Common\\V1\xe2\x02\x1eSamvirke\\Common\\V1\\GPBMetadata\xea\x02\x14Samvirke::Common::V1b\x06proto3"
 
 var (
