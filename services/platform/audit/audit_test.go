@@ -150,7 +150,7 @@ func TestRecordHoldsEverything(t *testing.T) {
 	if got.GetSubjectRef() == "" || strings.Contains(got.GetSubjectRef(), "7403851013") {
 		t.Errorf("subject %q", got.GetSubjectRef())
 	}
-	checkUnset(t, got, "approver_id", "reasons", "status_code", "item")
+	checkUnset(t, got, "approver_id", "reasons", "status_code", "item", "rule_decision")
 }
 
 // checkUnset fails when a field of the schema is neither set in the record nor known to be unset: a new field is then forgotten.

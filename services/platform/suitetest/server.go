@@ -41,6 +41,7 @@ const TrustDomain = "samvirke.example"
 
 // Options say what server to start.
 type Options struct {
+	Name       string     // of the service; test when empty
 	DB         *sqlkit.DB // SQLite in memory when nil
 	Migrations fs.FS      // of the service; may be nil
 	Agreements map[string]string
@@ -71,6 +72,7 @@ type Server struct {
 	Logs    *SafeBuffer
 	Wrap    *LocalWrap
 
+	name       string
 	recorder   *audit.Recorder
 	log        *slog.Logger
 	agreements atomic.Pointer[agreement.Set]
@@ -86,10 +88,13 @@ func Start(t testing.TB, o Options) *Server {
 	if o.Wrap == nil {
 		o.Wrap = NewLocalWrap()
 	}
+	if o.Name == "" {
+		o.Name = "test"
+	}
 	if o.CA == nil {
 		o.CA = certtest.New(t, TrustDomain)
 	}
-	s := &Server{t: t, CA: o.CA, DB: o.DB, Logs: &SafeBuffer{}, Wrap: o.Wrap}
+	s := &Server{t: t, name: o.Name, CA: o.CA, DB: o.DB, Logs: &SafeBuffer{}, Wrap: o.Wrap}
 	if s.DB == nil {
 		s.DB = sqltest.Open(t, sqltest.MemoryConfig(t))
 	}
@@ -123,7 +128,7 @@ func (s *Server) openKeys(o Options) {
 	s.must(err)
 	s.Keys = ring
 	recorder, reader, err := chassis.NewRecorder(context.WithoutCancel(s.t.Context()), s.DB, ring, o.Clock,
-		&auditv1.Writer{Service: "test", Version: "test", Instance: "test"})
+		&auditv1.Writer{Service: o.Name, Version: "test", Instance: "test"})
 	s.must(err)
 	s.recorder, s.Records = recorder, reader
 }
@@ -141,8 +146,8 @@ func (s *Server) telemetry(edit func(*telemetry.Config)) *telemetry.Telemetry {
 
 func (s *Server) openServer(o Options, tel *telemetry.Telemetry) {
 	s.t.Helper()
+	s.Source = s.CA.Source(s.CA.Service(s.name))
 	s.log = tel.Logger()
-	s.Source = s.CA.Source(s.CA.Service("test"))
 	config, err := mtls.ServerConfig(s.Source, mtls.Accept{
 		TrustDomains: []string{TrustDomain}, Kinds: []workload.Kind{workload.KindOrganisation, workload.KindService},
 	})
@@ -212,7 +217,7 @@ func (s *Server) serve(tel *telemetry.Telemetry, listener net.Listener) {
 // ClientTLS returns the configuration of a caller of that identity.
 func (s *Server) ClientTLS(id workload.ID, opts ...certtest.Option) *tls.Config {
 	s.t.Helper()
-	config, err := mtls.ClientConfig(s.CA.Source(id, opts...), s.CA.Service("test"))
+	config, err := mtls.ClientConfig(s.CA.Source(id, opts...), s.CA.Service(s.name))
 	s.must(err)
 	return config
 }
@@ -236,6 +241,9 @@ func (s *Server) Dial(id workload.ID, opts ...grpc.DialOption) *grpc.ClientConn 
 	s.t.Cleanup(func() { s.must(conn.Close()) })
 	return conn
 }
+
+// Recorder writes the records of what the service does by itself.
+func (s *Server) Recorder() *audit.Recorder { return s.recorder }
 
 // AllRecords returns every audit record, in the order of writing.
 func (s *Server) AllRecords() []*auditv1.Record {

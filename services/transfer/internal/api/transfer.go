@@ -126,7 +126,7 @@ func (s *Server) deliver(ctx context.Context, in *transferv1.DeliverPackageReque
 	if err != nil {
 		return nil, failure(err, partField)
 	}
-	return &transferv1.DeliverPackageResponse{Transfer: toTransfer(c), Receipt: wire.ToReceipt(f.part)}, nil
+	return &transferv1.DeliverPackageResponse{Transfer: toTransfer(c), Receipt: wire.ToReceipt(f.part), EventId: s.deps.EventID(ctx)}, nil
 }
 
 // ConfirmExit fixes the day of the move.
