@@ -52,6 +52,9 @@ type Cast struct {
 	RenumberedDane, OldDane   Person
 	RenumberedSwede, OldSwede Person
 
+	// PowerOfAttorney signs that a member, by canonical national number, lets a fund contact the present one, for what the scopes say.
+	PowerOfAttorney func(number, fund, current string, scopes ...string) (string, error)
+
 	// Move gives a person a new address in the register, and returns its street.
 	Move func(ctx context.Context, p Person) (street string, err error)
 
@@ -120,6 +123,7 @@ type chapter struct {
 func chapters() []chapter {
 	return []chapter{
 		{"Identity: from a number to what a purpose allows", stack.IdentityName, identityChapter},
+		{"Transfer: members move from one fund to another", stack.TransferName, transferChapter},
 	}
 }
 
