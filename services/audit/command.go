@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 
+	"samvirke.dev/certs/signing"
 	"samvirke.dev/services/audit/internal/ledger"
 	"samvirke.dev/services/audit/internal/store/sqlstore"
 	"samvirke.dev/services/platform/app"
@@ -73,17 +74,33 @@ func serve(ctx context.Context, cfg Config, log io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Close(context.WithoutCancel(ctx))) }()
-	signer, err := ledger.NewVaultSigner(ctx, c.Vault(), cfg.Transit.Mount, cfg.Ledger.Key, cfg.Ledger.Origin)
+	key, err := signing.Open(ctx, c.Vault(), cfg.Transit.Mount, cfg.Ledger.Key)
 	if err != nil {
 		return err
 	}
+	signer := ledger.NewVaultSigner(ctx, key, cfg.Ledger.Origin)
 	parts, err := NewParts(ctx, cfg, Deps{DB: c.DB, Keys: c.Keys, Clock: c.Clock, Log: c.Log, Signer: signer})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, parts.Close(context.WithoutCancel(ctx))) }()
 	parts.Register(c.Server)
-	return c.Run(ctx, nil, parts.Components()...)
+	if err := c.ShipTo(parts.Own()); err != nil {
+		return err
+	}
+	conns, hangUp, err := cfg.Usage.Dial(c.Certificates(), cfg.TrustDomain)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, hangUp()) }()
+	if err := parts.RegisterUsage(c.Server, conns, cfg.TrustDomain, c.OrganisationName); err != nil {
+		return err
+	}
+	looks, err := parts.ConsoleComponents(ctx, c.Certificates(), cfg.TrustDomain, Looks{Recorder: c.Recorder(), Names: c.OrganisationName})
+	if err != nil {
+		return err
+	}
+	return c.Run(ctx, nil, append(parts.Components(), looks...)...)
 }
 
 // showKeys prints the public keys, the present one first.
@@ -93,10 +110,11 @@ func showKeys(ctx context.Context, cfg Config, out, log io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Close(context.WithoutCancel(ctx))) }()
-	signer, err := ledger.NewVaultSigner(ctx, c.Vault(), cfg.Transit.Mount, cfg.Ledger.Key, cfg.Ledger.Origin)
+	key, err := signing.Open(ctx, c.Vault(), cfg.Transit.Mount, cfg.Ledger.Key)
 	if err != nil {
 		return err
 	}
+	signer := ledger.NewVaultSigner(ctx, key, cfg.Ledger.Origin)
 	for _, k := range signer.Keys() {
 		if _, err := io.WriteString(out, k.String()+"\n"); err != nil {
 			return err

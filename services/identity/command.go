@@ -129,6 +129,7 @@ func serve(ctx context.Context, cfg Config, rest []string, log io.Writer) (err e
 	}
 	defer func() { err = errors.Join(err, keeper.close()) }()
 	parts.Register(c.Server)
+	c.Subjects.Note(parts.Noted)
 	return c.Run(ctx, nil, keeper.components()...)
 }
 

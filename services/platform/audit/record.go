@@ -20,7 +20,7 @@ func (r *Recorder) record(e *Entry, about subject, number int, ended time.Time, 
 	out := &auditv1.Record{
 		EventId: e.EventID, StartedAt: timestamppb.New(e.Started), EndedAt: timestamppb.New(ended),
 		Writer: r.writer, Actor: actor(e), Rpc: e.RPC, Decision: e.decision(), Reasons: e.Reasons, Fields: e.Fields,
-		StatusCode: e.Status, ResultCount: e.Count, RequestDigest: d.request, ResponseDigest: d.response,
+		StatusCode: e.Status, ResultCount: e.Count, DigestKey: d.key, RequestDigest: d.request, ResponseDigest: d.response,
 		TraceId: e.Trace.ID[:], SpanId: e.Trace.Span[:], RetentionClass: retention, ApproverId: e.approver, Item: uint32(number), //nolint:gosec // bounded by the schema's 100 items
 	}
 	if e.Trace.Parent != [8]byte{} {

@@ -2,8 +2,12 @@ package audit
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,7 +31,6 @@ type Config struct {
 	Writer   *auditv1.Writer
 	Seal     *keys.AEAD // encrypts records at rest
 	Subjects *keys.PRF  // pseudonyms that only audit uses (domain C.6)
-	Digests  *keys.PRF  // keyed digests of requests and responses
 }
 
 // Recorder closes entries durably.
@@ -37,7 +40,6 @@ type Recorder struct {
 	writer   *auditv1.Writer
 	seal     *keys.AEAD
 	subjects *keys.PRF
-	digests  *keys.PRF
 	batch    *sqlkit.Batcher[[]row]
 	open     atomic.Int64 // entries under way
 	buffers  sync.Pool    // of *[]byte: encodings that are wanted only until they are digested or sealed
@@ -51,7 +53,8 @@ type row struct {
 	sealed []byte
 }
 
-type digests struct{ request, response []byte }
+// digests bind a record to the bodies; key is random and the record's own.
+type digests struct{ key, request, response []byte }
 
 // flushLimit bounds one group commit, so that a stuck database becomes an answer and not a hang.
 const flushLimit = 5 * time.Second
@@ -59,7 +62,7 @@ const flushLimit = 5 * time.Second
 // NewRecorder starts a recorder; Close drains it.
 func NewRecorder(ctx context.Context, cfg Config) *Recorder {
 	r := &Recorder{
-		db: cfg.DB, clock: cfg.Clock, writer: cfg.Writer, seal: cfg.Seal, subjects: cfg.Subjects, digests: cfg.Digests,
+		db: cfg.DB, clock: cfg.Clock, writer: cfg.Writer, seal: cfg.Seal, subjects: cfg.Subjects,
 	}
 	r.buffers.New = func() any { return new([]byte) }
 	r.batch = sqlkit.NewBatcher(ctx, sqlkit.BatchConfig{
@@ -143,26 +146,36 @@ func (r *Recorder) sealed(e *Entry, about subject, number int, ended time.Time, 
 	return row{event: e.EventID, item: number, at: ended.UnixMicro(), sealed: sealed}, err
 }
 
-// digest binds the record to the bodies without holding anything of them. The digest is over the deterministic encoding.
+// digestKeySize is the size of a record's digest key in bytes.
+const digestKeySize = 16
+
+// digest binds the record to the bodies without holding anything of them: HMAC-SHA-256 of the deterministic encoding, under a random key of
+// the record's own, which only the parties to the exchange are shown. So whoever kept a body can prove it, and nobody else guess it.
 func (r *Recorder) digest(e *Entry) (digests, error) {
-	var d digests
+	if e.Request == nil && e.Response == nil {
+		return digests{}, nil
+	}
+	d := digests{key: make([]byte, digestKeySize)}
+	_, _ = rand.Read(d.key) // never fails
+	mac := hmac.New(sha256.New, d.key)
 	var err error
 	if e.Request != nil {
-		if d.request, err = r.digestOf(e.Request); err != nil {
+		if d.request, err = r.digestOf(mac, e.Request); err != nil {
 			return d, err
 		}
 	}
 	if e.Response != nil {
-		d.response, err = r.digestOf(e.Response)
+		mac.Reset()
+		d.response, err = r.digestOf(mac, e.Response)
 	}
 	return d, err
 }
 
-func (r *Recorder) digestOf(m proto.Message) (out []byte, err error) {
+func (r *Recorder) digestOf(mac hash.Hash, m proto.Message) (out []byte, err error) {
 	err = r.encoded(m, proto.MarshalOptions{Deterministic: true}, func(body []byte) error {
-		d, err := r.digests.Digest(body)
-		out = d.Bytes()
-		return err
+		mac.Write(body)
+		out = mac.Sum(nil)
+		return nil
 	})
 	return out, err
 }

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"sync/atomic"
 
 	"github.com/hashicorp/vault/api"
 
@@ -25,6 +26,7 @@ import (
 	"samvirke.dev/services/platform/maintenance"
 	"samvirke.dev/services/platform/rpc"
 	"samvirke.dev/services/platform/sqlkit"
+	"samvirke.dev/services/platform/subjects"
 	"samvirke.dev/services/platform/telemetry"
 )
 
@@ -54,12 +56,15 @@ type Chassis struct {
 	Server    *rpc.Server
 	Telemetry *telemetry.Telemetry
 	Records   *audit.Reader
+	Subjects  *subjects.Server
 
 	cfg      Config
 	opts     Options
 	vault    *vault.Client
 	pki      *pki.Source
 	recorder *audit.Recorder
+	deals    atomic.Pointer[agreement.Store]
+	shipper  *audit.Shipper // nil when records stay here
 	closers  []func(context.Context) error
 }
 
@@ -76,7 +81,7 @@ func New(ctx context.Context, cfg Config, opts Options) (c *Chassis, err error) 
 			c = nil
 		}
 	}()
-	for _, step := range []func(context.Context) error{c.openCertificate, c.openAudit, c.openServer} {
+	for _, step := range []func(context.Context) error{c.openCertificate, c.openAudit, c.openShipping, c.openServer} {
 		if err := step(ctx); err != nil {
 			return c, err
 		}
@@ -123,6 +128,14 @@ func (c *Chassis) Vault() *api.Logical { return c.vault.Logical() }
 
 // Certificates returns the source of the service's certificate and of whom it trusts, for listeners of its own.
 func (c *Chassis) Certificates() *pki.Source { return c.pki }
+
+// OrganisationName returns an organisation's name as the agreements in force write it, or "" when none does or Run has not begun.
+func (c *Chassis) OrganisationName(id string) string {
+	if deals := c.deals.Load(); deals != nil {
+		return deals.Set().Name(id)
+	}
+	return ""
+}
 
 func (c *Chassis) onClose(fn func(context.Context) error) { c.closers = append(c.closers, fn) }
 
@@ -193,7 +206,6 @@ func (c *Chassis) openVault(ctx context.Context) error {
 const (
 	auditSeal     = "audit.seal"
 	auditSubjects = "audit.subjects"
-	auditDigests  = "audit.digests"
 	// ResponseSeal encrypts the answers that are kept for idempotency, RequestIDs digests the ids under which they are kept.
 	ResponseSeal = "response.seal"
 	RequestIDs   = "response.ids"
@@ -204,7 +216,6 @@ func PlatformKeysets(service string) []keys.Spec {
 	return []keys.Spec{
 		{Name: auditSeal, Kind: keys.KindAEAD, KEK: KEK(service, "audit")},
 		{Name: auditSubjects, Kind: keys.KindPRF, KEK: KEK(service, "audit")},
-		{Name: auditDigests, Kind: keys.KindPRF, KEK: KEK(service, "audit")},
 		{Name: ResponseSeal, Kind: keys.KindAEAD, KEK: KEK(service, "response")},
 		{Name: RequestIDs, Kind: keys.KindPRF, KEK: KEK(service, "response")},
 	}
@@ -264,6 +275,40 @@ func (c *Chassis) openAudit(ctx context.Context) error {
 	return nil
 }
 
+// openShipping prepares the way of the records to the audit service, where the configuration names one.
+func (c *Chassis) openShipping(context.Context) error {
+	if c.cfg.Shipping.Address == "" {
+		return nil
+	}
+	receiver, err := workload.Service(c.cfg.TrustDomain, auditName)
+	if err != nil {
+		return err
+	}
+	config, err := mtls.ClientConfig(c.pki, receiver)
+	if err != nil {
+		return fmt.Errorf("shipping: %w", err)
+	}
+	remote, err := audit.NewRemote(c.cfg.Shipping.Address, config)
+	if err != nil {
+		return fmt.Errorf("shipping: %w", err)
+	}
+	c.onClose(func(context.Context) error { return remote.Close() })
+	return c.ShipTo(remote)
+}
+
+// auditName is the name of the service that receives records and that alone may ask under which pseudonyms they know a person.
+const auditName = "audit"
+
+// ShipTo has records shipped to a sink: for the audit service, which is its own receiver.
+func (c *Chassis) ShipTo(sink audit.Sink) error {
+	seal, err := c.Keys.AEAD(auditSeal)
+	if err != nil {
+		return err
+	}
+	c.shipper = audit.NewShipper(c.DB, seal, sink, c.Log)
+	return nil
+}
+
 // Recorder writes the records of what the service does by itself.
 func (c *Chassis) Recorder() *audit.Recorder { return c.recorder }
 
@@ -273,11 +318,10 @@ func NewRecorder(
 ) (*audit.Recorder, *audit.Reader, error) {
 	seal, err1 := ring.AEAD(auditSeal)
 	subjects, err2 := ring.PRF(auditSubjects)
-	digests, err3 := ring.PRF(auditDigests)
-	if err := errors.Join(err1, err2, err3); err != nil {
+	if err := errors.Join(err1, err2); err != nil {
 		return nil, nil, err
 	}
-	recorder := audit.NewRecorder(ctx, audit.Config{DB: db, Clock: clk, Writer: writer, Seal: seal, Subjects: subjects, Digests: digests})
+	recorder := audit.NewRecorder(ctx, audit.Config{DB: db, Clock: clk, Writer: writer, Seal: seal, Subjects: subjects})
 	return recorder, audit.NewReader(db, seal), nil
 }
 
@@ -308,6 +352,12 @@ func (c *Chassis) openServer(context.Context) error {
 	if err != nil {
 		return err
 	}
+	refs, err := c.Keys.PRF(auditSubjects)
+	if err != nil {
+		return err
+	}
+	c.Subjects = subjects.New(refs, auditName)
+	auditv1.RegisterSubjectServiceServer(c.Server.Registrar(), c.Subjects)
 	c.onClose(c.Server.Stop) // also when it never served: its workers wait already
 	return nil
 }
@@ -327,6 +377,7 @@ func (c *Chassis) agreements(ctx context.Context) (*agreement.Store, error) {
 		return nil, err
 	}
 	c.Server.Use(store.Current)
+	c.deals.Store(store)
 	return store, nil
 }
 

@@ -37,6 +37,7 @@ type Config struct {
 	Keys        Keys          `yaml:"keys" class:"public" doc:"how long unwrapped keys are used"`
 	Agreements  Agreements    `yaml:"agreements" class:"public" doc:"what organisations may ask for"`
 	Accept      Accept        `yaml:"accept" class:"public" doc:"whose certificates are accepted"`
+	Shipping    Shipping      `yaml:"shipping" class:"public" doc:"where audit records go"`
 	Telemetry   Telemetry     `yaml:"telemetry" class:"public" doc:"logs, traces and metrics"`
 	Memory      Memory        `yaml:"memory" class:"public" doc:"how the garbage collector trades memory for speed"`
 	Maintenance []string      `yaml:"maintenance" class:"public" doc:"planned windows in which RPCs answer UNAVAILABLE with the time to wait: FROM/UNTIL SERVICE/METHOD, such as 2026-09-26T22:00:00+02:00/2026-09-27T03:00:00+02:00 samvirke.transfer.v1.TransferService/*"`
@@ -77,6 +78,12 @@ type Keys struct {
 type Agreements struct {
 	Dir    string        `yaml:"dir" class:"internal" doc:"folder of YAML files, one agreement each"`
 	Reload time.Duration `yaml:"reload" class:"public" doc:"how often the files are looked at"`
+}
+
+// Shipping says where audit records go. Without an address they wait in the service's own database, so that nothing is lost, and no receipt
+// can be had.
+type Shipping struct {
+	Address string `yaml:"address" class:"internal" doc:"host:port of the audit service; empty leaves the records in the service's own database"`
 }
 
 // Accept says whose certificates are accepted.
@@ -138,6 +145,10 @@ func (c Config) Validate() error {
 	want(c.Vault.RoleIDFile != "" && c.Vault.SecretIDFile != "", "vault.role_id_file, vault.secret_id_file: want the files of an AppRole")
 	want(c.Agreements.Dir != "", "agreements.dir: want a folder; without agreements nothing is allowed")
 	want(c.Agreements.Reload >= 10*time.Millisecond, "agreements.reload: want at least 10ms")
+	if c.Shipping.Address != "" {
+		_, _, err := net.SplitHostPort(c.Shipping.Address)
+		want(err == nil, "shipping.address: want host:port or nothing")
+	}
 	want(c.Keys.MaxAge > c.Keys.RefreshEvery && c.Keys.RefreshEvery > 0, "keys.max_age: want more than keys.refresh_every, which must be above 0")
 	want(c.Telemetry.SampleRatio >= 0 && c.Telemetry.SampleRatio <= 1, "telemetry.sample_ratio: want 0 to 1")
 	want(c.Telemetry.QueueLimit >= 64<<10, "telemetry.queue_limit: want at least 64KiB")

@@ -46,6 +46,9 @@ func (c *Chassis) components(store *agreement.Store, listener net.Listener, more
 		{Name: "agreements", Run: func(ctx context.Context) error { return store.Run(ctx, c.cfg.Agreements.Reload) }},
 	}
 	out = append(out, more...)
+	if c.shipper != nil {
+		out = append(out, app.Component{Name: "shipping", Run: c.shipper.Run})
+	}
 	return append(out,
 		app.Component{Name: "server", Run: func(ctx context.Context) error { return c.serve(ctx, listener) }},
 		app.Component{Name: "health", Run: func(ctx context.Context) error { return c.Server.Watch(ctx, c.probes()...) }},

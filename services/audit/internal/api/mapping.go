@@ -17,7 +17,14 @@ import (
 	"samvirke.dev/services/platform/sqlkit"
 )
 
-// failure gives an error of the use cases its reason.
+// Failure gives an error of the use cases its reason; nil for nil.
+func Failure(err error) error {
+	if err == nil {
+		return nil
+	}
+	return failure(err)
+}
+
 func failure(err error) error {
 	for _, known := range []struct {
 		is     error
