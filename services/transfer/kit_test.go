@@ -296,12 +296,15 @@ type world struct {
 	nodes  []*node
 	dir    []transfer.Organisation
 	signer map[string]*softKey
+
+	mu      sync.Mutex
+	clients map[string]*client
 }
 
 // start starts one service for each group of funds; db opens the database of each.
 func start(t testing.TB, db func(testing.TB) *sqlkit.DB, groups ...[]string) *world {
 	t.Helper()
-	w := &world{t: t, ca: certtest.New(t, suitetest.TrustDomain), clk: &shifted{}, issuer: newIssuer(t), signer: map[string]*softKey{}}
+	w := &world{t: t, ca: certtest.New(t, suitetest.TrustDomain), clk: &shifted{}, issuer: newIssuer(t), signer: map[string]*softKey{}, clients: map[string]*client{}}
 	w.reg, w.where = serveRegister(t, w.ca)
 	var listeners []net.Listener
 	w.dir = []transfer.Organisation{{ID: union, Kind: "union"}}
@@ -399,12 +402,20 @@ type client struct {
 	peer    transferv1.TransferExchangeServiceClient
 }
 
+// as is the fund's system at the service that serves it; one connection for each.
 func (w *world) as(fund string) *client {
 	w.t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if c := w.clients[fund]; c != nil {
+		return c
+	}
 	i := slices.IndexFunc(w.nodes, func(n *node) bool { return slices.Contains(n.funds, fund) })
 	n := w.nodes[max(i, 0)]
 	conn := n.Dial(w.system(fund))
-	return &client{w, fund, n, transferv1.NewTransferServiceClient(conn), transferv1.NewMembershipServiceClient(conn), transferv1.NewTransferExchangeServiceClient(conn)}
+	c := &client{w, fund, n, transferv1.NewTransferServiceClient(conn), transferv1.NewMembershipServiceClient(conn), transferv1.NewTransferExchangeServiceClient(conn)}
+	w.clients[fund] = c
+	return c
 }
 
 // why is a context that is right for a call of the fund for itself.
