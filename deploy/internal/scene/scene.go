@@ -138,6 +138,7 @@ func (s *Scene) programs(r *stack.Registers) []stack.Program {
 	return []stack.Program{
 		stack.Identity(s.Callers(), persons.PublishedNumbers(), r),
 		stack.Transfer([]stack.Caller{s.Cast.DanishFund, s.Cast.OtherDanishFund, s.Cast.SwedishFund, s.Cast.OtherSwedishFund}, s.Issuer),
+		stack.Income(r),
 		stack.Insurance([]string{insurer}, sharing()),
 		stack.Gateway(stack.IdentityName, stack.InsuranceName),
 	}
@@ -163,6 +164,9 @@ func (s *Scene) CastFor(suite *stack.Stack, r *stack.Registers) (story.Cast, err
 	cast := s.Cast
 	cast.Trusted = suite.Files(cast.DanishFund)
 	cast.HandshakeLog = func(ctx context.Context) (string, error) { return suite.HandshakeLog(ctx, stack.IdentityName) }
+	if r != nil {
+		cast.Employers = r.UploadIncome
+	}
 	cast.Move = func(ctx context.Context, p story.Person) (string, error) { return move(ctx, r, p) }
 	var err error
 	cast.Stranger, err = s.stranger(suite)
