@@ -127,6 +127,7 @@ func (s *Scene) Config(r *stack.Registers, only ...string) stack.Config {
 func (s *Scene) programs(r *stack.Registers) []stack.Program {
 	return []stack.Program{
 		stack.Identity(s.Callers(), persons.PublishedNumbers(), r),
+		stack.Income(r),
 		stack.Insurance([]string{insurer}, sharing()),
 		stack.Gateway(stack.IdentityName, stack.InsuranceName),
 	}
@@ -152,6 +153,9 @@ func (s *Scene) CastFor(suite *stack.Stack, r *stack.Registers) (story.Cast, err
 	cast := s.Cast
 	cast.Trusted = suite.Files(cast.DanishFund)
 	cast.HandshakeLog = func(ctx context.Context) (string, error) { return suite.HandshakeLog(ctx, stack.IdentityName) }
+	if r != nil {
+		cast.Employers = r.UploadIncome
+	}
 	cast.Move = func(ctx context.Context, p story.Person) (string, error) { return move(ctx, r, p) }
 	var err error
 	cast.Stranger, err = s.stranger(suite)
