@@ -56,6 +56,8 @@ type Cast struct {
 	RenumberedDane, OldDane   Person
 	RenumberedSwede, OldSwede Person
 
+	// PowerOfAttorney signs that a member, by canonical national number, lets a fund contact the present one, for what the scopes say.
+	PowerOfAttorney func(number, fund, current string, scopes ...string) (string, error)
 	// Employers reports to eIndkomst: a file in the form in which employers do. Nil without that register.
 	Employers func(file io.Reader) (reports int, err error)
 
@@ -131,6 +133,7 @@ type chapter struct {
 func chapters() []chapter {
 	return []chapter{
 		{"Identity: from a number to what a purpose allows", stack.IdentityName, identityChapter},
+		{"Transfer: members move from one fund to another", stack.TransferName, transferChapter},
 		{"Income: a month of many members", stack.IncomeName, incomeChapter},
 		{"Insurance: what a partner gets of a member, and how it ends", stack.InsuranceName, insuranceChapter},
 		{"The gateway: the same door over REST", stack.GatewayName, gatewayChapter},
