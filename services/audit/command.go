@@ -100,7 +100,11 @@ func serve(ctx context.Context, cfg Config, log io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	return c.Run(ctx, nil, append(parts.Components(), looks...)...)
+	components := append(parts.Components(), looks...)
+	if cfg.Telemetry.Endpoint != "" {
+		components = append(components, parts.Feed(c.Telemetry))
+	}
+	return c.Run(ctx, nil, components...)
 }
 
 // showKeys prints the public keys, the present one first.
