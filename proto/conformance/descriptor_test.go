@@ -16,6 +16,8 @@ import (
 	_ "samvirke.dev/proto/gen/go/samvirke/common/v1"
 	_ "samvirke.dev/proto/gen/go/samvirke/identity/store/v1"
 	_ "samvirke.dev/proto/gen/go/samvirke/identity/v1"
+	_ "samvirke.dev/proto/gen/go/samvirke/insurance/store/v1"
+	_ "samvirke.dev/proto/gen/go/samvirke/insurance/v1"
 	optionsv1 "samvirke.dev/proto/gen/go/samvirke/options/v1"
 	vocabularyv1 "samvirke.dev/proto/gen/go/samvirke/vocabulary/v1"
 )

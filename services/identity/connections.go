@@ -98,7 +98,7 @@ func defaultRegisters() Registers {
 	}
 }
 
-// Validate reports what is wrong here and in no part alone.
+// Validate reports what is wrong here alone.
 func (r Registers) Validate() error {
 	if r.LookEvery <= 0 {
 		return errors.New("look_every: want more than 0")
@@ -111,37 +111,53 @@ func (s SPAR) Validate() error { return s.check() }
 
 // Validate reports what is missing of a connection that is wanted.
 func (c CPR) Validate() error {
-	s := c.Subscriptions
-	var problems []error
-	if (s.URL != "" || s.Deliveries != "") && c.URL == "" {
-		problems = append(problems, errors.New("url: subscriptions are of no use without it"))
+	err := c.check()
+	if c.URL == "" && (c.Subscriptions.URL != "" || c.Subscriptions.Deliveries != "") {
+		err = errors.Join(err, errors.New("url: subscriptions are of no use without it"))
 	}
-	if s.URL != "" && s.ServiceUUID == "" {
-		problems = append(problems, errors.New("subscriptions.service_uuid: is missing"))
-	}
-	if s.Stale <= 0 {
-		problems = append(problems, errors.New("subscriptions.stale: want more than 0"))
-	}
-	return errors.Join(append(problems, c.check())...)
+	return err
 }
 
+// Validate reports what is wrong here alone.
+func (s Subscriptions) Validate() error {
+	var problems []error
+	if s.URL != "" && s.ServiceUUID == "" {
+		problems = append(problems, errors.New("service_uuid: is missing"))
+	}
+	if s.Stale <= 0 {
+		problems = append(problems, errors.New("stale: want more than 0"))
+	}
+	return errors.Join(problems...)
+}
+
+// check reports what is missing of a connection that is wanted.
 func (c Connection) check() error {
 	if c.URL == "" {
 		return nil
 	}
+	var problems []error
+	for _, f := range []struct{ key, file string }{{"cert_file", c.CertFile}, {"key_file", c.KeyFile}, {"ca_file", c.CAFile}} {
+		if f.file == "" {
+			problems = append(problems, errors.New(f.key+": is missing"))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// Validate reports what is wrong here alone.
+func (c Copies) Validate() error {
 	var problems []error
 	want := func(ok bool, text string) {
 		if !ok {
 			problems = append(problems, errors.New(text))
 		}
 	}
-	want(c.CertFile != "", "cert_file: is missing")
-	want(c.KeyFile != "", "key_file: is missing")
-	want(c.CAFile != "", "ca_file: is missing")
-	want(c.Copies.Every > 0 && c.Copies.Retry > 0 && c.Copies.Stale > 0, "copies: every, retry and stale: want more than 0")
-	want(c.Copies.Batch > 0 && c.Copies.Batch <= 10_000, "copies.batch: want 1 to 10000")
-	want(c.Copies.Workers > 0 && c.Copies.Workers <= 1000, "copies.workers: want 1 to 1000")
-	want(c.Copies.EndUser != "", "copies.end_user: is missing")
+	want(c.Every > 0, "every: want more than 0")
+	want(c.Retry > 0, "retry: want more than 0")
+	want(c.Stale > 0, "stale: want more than 0")
+	want(c.Batch > 0 && c.Batch <= 10_000, "batch: want 1 to 10000")
+	want(c.Workers > 0 && c.Workers <= 1000, "workers: want 1 to 1000")
+	want(c.EndUser != "", "end_user: is missing")
 	return errors.Join(problems...)
 }
 

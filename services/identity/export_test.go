@@ -1,10 +1,15 @@
 package identity
 
 import (
+	"log/slog"
 	"time"
+
+	noopmetric "go.opentelemetry.io/otel/metric/noop"
+	nooptrace "go.opentelemetry.io/otel/trace/noop"
 
 	"samvirke.dev/services/identity/internal/core"
 	"samvirke.dev/services/identity/internal/core/nationalid"
+	"samvirke.dev/services/platform/clock"
 )
 
 // Service returns the use cases.
@@ -21,3 +26,17 @@ func (p *Parts) SetFresh(c nationalid.Country, fresh bool) {
 
 // SetCopyAge says how old a local copy of a country's person may be.
 func (p *Parts) SetCopyAge(c nationalid.Country, age time.Duration) { p.feeds.set(c, age) }
+
+// Persons returns the store of persons.
+func (p *Parts) Persons() core.Persons { return p.persons }
+
+// Connect opens registers and closes them again.
+func Connect(cfg Registers, clk clock.Clock) error {
+	c, err := connect(cfg, telemetryDeps{
+		log: slog.New(slog.DiscardHandler), clock: clk, traces: nooptrace.NewTracerProvider(), meter: noopmetric.NewMeterProvider().Meter("test"),
+	})
+	if err != nil {
+		return err
+	}
+	return c.close()
+}

@@ -113,14 +113,17 @@ func synth(country string, i int) string {
 	}
 }
 
-// birthOf is the birth date of a synthetic person.
-func birthOf(number string) string {
+// memberOf is a synthetic person by number.
+func memberOf(number string) synthetic.Member {
 	for g := synthetic.NewGenerator(); ; {
 		if m := g.Next(); m.Number == number {
-			return m.Birth.Format(time.DateOnly)
+			return m
 		}
 	}
 }
+
+// birthOf is the birth date of a synthetic person.
+func birthOf(number string) string { return memberOf(number).Birth.Format(time.DateOnly) }
 
 func (w *world) today() string { return w.clock.Now().Format(time.DateOnly) }
 
@@ -186,7 +189,7 @@ func TestLiveLookup(t *testing.T) {
 // covers: REG-01
 func TestRegisterUnreachable(t *testing.T) {
 	t.Parallel()
-	for _, fault := range []error{core.ErrRegisterUnavailable, core.ErrRegisterRefused} {
+	for _, fault := range []error{core.ErrRegisterUnavailable, core.ErrRegisterRefused, core.ErrRegisterTooMany} {
 		w, se, dk, _ := live(t)
 		known := synthSE(1)
 		se.put(t, known, nil)
@@ -468,4 +471,46 @@ func TestOldCopy(t *testing.T) {
 	asks("too old", 1)
 	w.poll(t, nationalid.Sweden)
 	asks("fetched again", 0)
+}
+
+// A protection that a question brings to light purges the copy and is told at once, without waiting for the next fetch.
+//
+// covers: B.10
+func TestProtectionFoundByQuestion(t *testing.T) {
+	t.Parallel()
+	w, se, _, now := live(t)
+	followed, imported := synthSE(1), synthSE(2)
+	c := w.as(fundSE)
+	for _, number := range []string{followed, imported} {
+		se.put(t, number, nil)
+		m := lineOf(memberOf(number))
+		w.load(m)
+	}
+	handle := c.handle(followed)
+	c.subscribe(handle, "m-1", w.today())
+	w.poll(t, nationalid.Sweden)
+	_, token := c.told("", 2)
+	for _, number := range []string{followed, imported} {
+		se.put(t, number, func(p *core.Person) {
+			p.Protections = []core.Protection{{Kind: core.ProtectionSEProtectedRegistration}}
+		})
+	}
+	w.parts.SetFresh(nationalid.Sweden, false) // or the followed one would not be asked for
+	w.pass(now, time.Minute)
+	for _, number := range []string{followed, imported} {
+		if got, err := c.address(c.handle(number)); err != nil || got.GetAddress() != nil || got.GetProtection() != seProt {
+			t.Errorf("address: %v, %v", got, err)
+		}
+		n, err := nationalid.ParseCanonical(number, civil.Date{Year: 2100, Month: 1, Day: 1})
+		must(t, err)
+		f, err := w.parts.Persons().ByNumber(t.Context(), n)
+		if must(t, err); !f.Known || f.Person.Address != nil || !f.Person.Name.IsZero() || len(f.Person.Protections) != 1 {
+			t.Errorf("at rest: %v", f.Known)
+		}
+		if len(f.Person.Memberships) == 0 {
+			t.Error("the memberships are gone")
+		}
+	}
+	got, _ := c.told(token, 1)
+	kinds(t, got, identityv1.AddressChangeKind_ADDRESS_CHANGE_KIND_PROTECTION_SET)
 }

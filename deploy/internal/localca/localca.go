@@ -3,9 +3,11 @@
 package localca
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -76,17 +78,34 @@ func (ca *CA) IssueLocal(dir, name string, life time.Duration) (Files, error) {
 	return ca.leaf(dir, name, names, life)
 }
 
+// rsaBits is the size of RSA keys.
+const rsaBits = 2048
+
+// IssueRSA is IssueLocal with an RSA key, for those who sign messages by it.
+func (ca *CA) IssueRSA(dir, name string, life time.Duration) (Files, error) {
+	key, err := rsa.GenerateKey(rand.Reader, rsaBits)
+	if err != nil {
+		return Files{}, fmt.Errorf("leaf key: %w", err)
+	}
+	names := &x509.Certificate{DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}}
+	return ca.write(dir, name, names, life, key)
+}
+
 // leaf signs and writes a leaf with the names of the template.
 func (ca *CA) leaf(dir, name string, tmpl *x509.Certificate, life time.Duration) (Files, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return Files{}, fmt.Errorf("leaf key: %w", err)
 	}
+	return ca.write(dir, name, tmpl, life, key)
+}
+
+func (ca *CA) write(dir, name string, tmpl *x509.Certificate, life time.Duration, key crypto.Signer) (Files, error) {
 	tmpl.Subject = pkix.Name{CommonName: name}
 	tmpl.NotBefore, tmpl.NotAfter = ca.clk.Now().Add(-backdate), ca.clk.Now().Add(life)
 	tmpl.KeyUsage, tmpl.BasicConstraintsValid = x509.KeyUsageDigitalSignature, true
 	tmpl.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth}
-	leaf, err := ca.sign(tmpl, &key.PublicKey)
+	leaf, err := ca.sign(tmpl, key.Public())
 	if err != nil {
 		return Files{}, err
 	}
@@ -111,7 +130,7 @@ func (ca *CA) leaf(dir, name string, tmpl *x509.Certificate, life time.Duration)
 	return f, nil
 }
 
-func (ca *CA) sign(tmpl *x509.Certificate, pub *ecdsa.PublicKey) (*x509.Certificate, error) {
+func (ca *CA) sign(tmpl *x509.Certificate, pub crypto.PublicKey) (*x509.Certificate, error) {
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
 	if err != nil {
 		return nil, fmt.Errorf("serial number: %w", err)

@@ -55,6 +55,7 @@ type subject struct {
 	known     bool // whether the use case said anything
 	source    vocabularyv1.Source
 	retrieved time.Time
+	denied    []commonv1.Reason // why this person's data were withheld by the use case
 }
 
 type key struct{}
@@ -109,6 +110,10 @@ func Source(ctx context.Context, source vocabularyv1.Source, at time.Time) {
 	s := noted(ctx)
 	s.source, s.retrieved = source, at
 }
+
+// Deny notes that the rules of the use case withhold the data of the person, and why: the record then says DENY and names no
+// fields, whatever the caller is told.
+func Deny(ctx context.Context, reasons ...commonv1.Reason) { noted(ctx).denied = reasons }
 
 // Approver notes the second person who approved a break-glass access (SEC-08), by the caller's pseudonym.
 func Approver(ctx context.Context, employee string) { From(ctx).approver = employee }

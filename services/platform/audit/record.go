@@ -30,6 +30,9 @@ func (r *Recorder) record(e *Entry, about subject, number int, ended time.Time, 
 		out.Operation = e.Method.Rule.GetOperation()
 	}
 	describeDecision(out, e)
+	if len(about.denied) > 0 {
+		out.Decision, out.Reasons, out.Fields = auditv1.Decision_DECISION_DENY, about.denied, nil
+	}
 	return out, r.describeSubject(out, about)
 }
 

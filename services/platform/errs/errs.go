@@ -27,6 +27,7 @@ const (
 	MetaAction  = "action"   // what they must do
 	MetaTraceID = "trace_id" // trace of the call, 32 hexadecimal digits
 	MetaEventID = "event_id" // audit record of the call
+	MetaReasons = "reasons"  // all reasons of a refusal, separated by commas, where there are several
 )
 
 // Error is an error of the suite. It is immutable once made, so one value may be returned to many callers.
@@ -34,6 +35,7 @@ type Error struct {
 	reason     Reason
 	row        Row
 	detail     string
+	also       []Reason
 	violations []Violation
 	retryAfter time.Duration
 	traceID    string
@@ -57,6 +59,9 @@ func Cause(err error) Option { return func(e *Error) { e.cause = err } }
 func Field(path, description string) Option {
 	return func(e *Error) { e.violations = append(e.violations, Violation{Field: path, Description: description}) }
 }
+
+// Also names further reasons of the same refusal, so that the caller sees all of them at once.
+func Also(reasons ...Reason) Option { return func(e *Error) { e.also = append(e.also, reasons...) } }
 
 // RetryAfter tells the caller to wait for d before the next try; it is rounded up to full seconds over HTTP by the gateway.
 func RetryAfter(d time.Duration) Option { return func(e *Error) { e.retryAfter = d } }
@@ -146,7 +151,7 @@ func (e *Error) Public() string {
 // Error returns the text for the log, cause included.
 func (e *Error) Error() string {
 	var b strings.Builder
-	b.WriteString(Name(e.reason))
+	b.WriteString(e.names())
 	if e.detail != "" {
 		b.WriteString(" (" + e.detail + ")")
 	}
@@ -179,6 +184,16 @@ func (e *Error) GRPCStatus() *status.Status {
 	return full
 }
 
+// names are the names of all reasons, the first one first.
+func (e *Error) names() string {
+	names := make([]string, 0, 1+len(e.also))
+	names = append(names, Name(e.reason))
+	for _, r := range e.also {
+		names = append(names, Name(r))
+	}
+	return strings.Join(names, ",")
+}
+
 func (e *Error) details() []protoadapt.MessageV1 {
 	info := &errdetails.ErrorInfo{Reason: Name(e.reason), Domain: Domain, Metadata: map[string]string{
 		MetaActor:  string(e.row.Actor),
@@ -187,6 +202,9 @@ func (e *Error) details() []protoadapt.MessageV1 {
 	details := []protoadapt.MessageV1{info}
 	if e.eventID != "" {
 		info.Metadata[MetaEventID] = e.eventID
+	}
+	if len(e.also) > 0 {
+		info.Metadata[MetaReasons] = e.names()
 	}
 	if len(e.violations) > 0 {
 		bad := &errdetails.BadRequest{}

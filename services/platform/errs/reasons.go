@@ -45,7 +45,7 @@ func Lookup(r Reason) Row {
 
 // row is split by theme to keep each part readable; together the parts are the one table, and a test demands that it is complete.
 func row(r Reason) (Row, bool) {
-	for _, part := range []func(Reason) (Row, bool){permissionRow, requestRow, stateRow, faultRow} {
+	for _, part := range []func(Reason) (Row, bool){permissionRow, requestRow, stateRow, faultRow, sharingRow} {
 		if row, ok := part(r); ok {
 			return row, true
 		}

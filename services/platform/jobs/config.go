@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"errors"
-	"fmt"
 	"time"
 )
 
@@ -50,8 +49,5 @@ func (c Config) Validate() error {
 	want(c.KeepDone > 0, "keep_done: want more than 0")
 	want(c.KeepFailed > 0, "keep_failed: want more than 0")
 	want(c.Drain >= 0, "drain: must not be negative")
-	if err := errors.Join(problems...); err != nil {
-		return fmt.Errorf("jobs: configuration: %w", err)
-	}
-	return nil
+	return errors.Join(problems...)
 }

@@ -2,7 +2,6 @@ package resilience
 
 import (
 	"errors"
-	"fmt"
 	"time"
 )
 
@@ -54,8 +53,5 @@ func (c Config) Validate() error {
 	want(c.Window >= time.Duration(c.MinCalls)*c.Timeout, "window: want at least min_calls times timeout, or a dead register that is asked by one caller is never noticed")
 	want(c.OpenFor > 0, "open_for: want more than 0")
 	want(c.Probes > 0 && c.Probes <= 100, "probes: want 1 to 100")
-	if err := errors.Join(problems...); err != nil {
-		return fmt.Errorf("resilience: configuration: %w", err)
-	}
-	return nil
+	return errors.Join(problems...)
 }

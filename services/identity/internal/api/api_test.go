@@ -260,8 +260,16 @@ func TestNobodyIsNobody(t *testing.T) {
 	s := newServer(t, &cases{err: core.ErrNotFound})
 	_, err1 := s.GetPostalAddress(t.Context(), &identityv1.GetPostalAddressRequest{Handle: "one"})
 	_, err2 := s.GetPostalAddress(t.Context(), &identityv1.GetPostalAddressRequest{Handle: "two"})
-	if !proto.Equal(errs.From(err1).GRPCStatus().Proto(), errs.From(err2).GRPCStatus().Proto()) {
-		t.Errorf("%v, %v", err1, err2)
+	one, two := errs.From(err1).GRPCStatus(), errs.From(err2).GRPCStatus()
+	if one.Code() != two.Code() || one.Message() != two.Message() || len(one.Details()) != len(two.Details()) {
+		t.Fatalf("%v, %v", err1, err2)
+	}
+	for i, detail := range one.Details() { // taken apart: maps have no order on the wire
+		first, ok1 := detail.(proto.Message)
+		second, ok2 := two.Details()[i].(proto.Message)
+		if !ok1 || !ok2 || !proto.Equal(first, second) {
+			t.Errorf("%v, %v", detail, two.Details()[i])
+		}
 	}
 }
 

@@ -52,7 +52,7 @@ func reasonOf(err error) commonv1.Reason {
 		return commonv1.Reason_REASON_NATIONAL_ID_OUTSIDE_ENVIRONMENT
 	case errors.Is(err, core.ErrNotFound):
 		return commonv1.Reason_REASON_SUBJECT_NOT_FOUND
-	case errors.Is(err, core.ErrRegisterUnavailable), errors.Is(err, core.ErrRegisterRefused):
+	case core.NoAnswer(err):
 		return commonv1.Reason_REASON_REGISTER_UNAVAILABLE
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return commonv1.Reason_REASON_UNSPECIFIED

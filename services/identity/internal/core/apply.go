@@ -87,11 +87,9 @@ func (u *update) take(ctx context.Context, p *Person) error {
 	} else {
 		u.done.Changed++
 	}
-	for _, m := range fresh.Memberships {
-		if m.active(u.today) {
-			for _, kind := range kinds {
-				u.changes = append(u.changes, Change{Controller: m.Controller, Ref: f.Ref, Kind: kind})
-			}
+	for _, fund := range fresh.followers(u.today) {
+		for _, kind := range kinds {
+			u.changes = append(u.changes, Change{Controller: fund, Ref: f.Ref, Kind: kind})
 		}
 	}
 	findable := slices.ContainsFunc(kinds, func(k ChangeKind) bool { return k != ChangeAddress })

@@ -57,6 +57,17 @@ func (p *Person) followed(today civil.Date) bool {
 	return slices.ContainsFunc(p.Memberships, func(m Membership) bool { return m.Reference != "" && m.active(today) })
 }
 
+// followers returns the funds that follow the person today, each once.
+func (p *Person) followers(today civil.Date) []string {
+	var out []string
+	for _, m := range p.Memberships {
+		if m.Reference != "" && m.active(today) && !slices.Contains(out, m.Controller) {
+			out = append(out, m.Controller)
+		}
+	}
+	return out
+}
+
 // memberOf reports whether the person is a member of the fund today.
 func (p *Person) memberOf(controller string, today civil.Date) bool {
 	for _, m := range p.Memberships {

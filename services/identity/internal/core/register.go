@@ -19,6 +19,11 @@ var (
 	ErrRegisterTooMany = errors.New("identity: too many persons answer the search")
 )
 
+// NoAnswer reports whether an error means that a register has not said anything about the person, whatever the reason.
+func NoAnswer(err error) bool {
+	return errors.Is(err, ErrRegisterUnavailable) || errors.Is(err, ErrRegisterRefused) || errors.Is(err, ErrRegisterTooMany)
+}
+
 // Inquiry is a question to a register about one person.
 type Inquiry struct {
 	Number     nationalid.Number

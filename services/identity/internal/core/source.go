@@ -20,14 +20,14 @@ func (s *Service) current(ctx context.Context, c Caller, n nationalid.Number, to
 		return f, err
 	}
 	if answer, ok := ctx.Value(fetchedKey{}).(*fetched); ok && answer.number == n {
-		return merge(f, answer.person, answer.err)
+		return s.learn(ctx, c, f, answer.person, answer.err, today)
 	}
 	asked := n
 	if f.Known {
 		asked = f.Person.Number
 	}
 	person, err := s.ask(ctx, c, asked)
-	return merge(f, person, err)
+	return s.learn(ctx, c, f, person, err, today)
 }
 
 // renewed returns what is known now of a person who was found by handle. If the register does not answer, the person counts as
@@ -37,13 +37,32 @@ func (s *Service) renewed(ctx context.Context, c Caller, f Found, today civil.Da
 		return f, nil
 	}
 	person, err := s.ask(ctx, c, f.Person.Number)
-	if errors.Is(err, ErrRegisterUnavailable) || errors.Is(err, ErrRegisterRefused) {
+	if NoAnswer(err) {
 		hidden := *f.Person
 		hidden.Protections = append(slices.Clone(hidden.Protections), Protection{Kind: ProtectionUnknown})
 		f.Person = &hidden
 		return f, nil
 	}
-	return merge(f, person, err)
+	return s.learn(ctx, c, f, person, err, today)
+}
+
+// learn merges what the register told into what the store had. A protection that the store did not know of is an event like any other:
+// the copy is purged at once and the funds that follow the person are told (domain rule B.10, 4). Not on a question of somebody who must
+// not know that there is such a person, who could tell by the time that it takes: the next other question or fetch does it then.
+func (s *Service) learn(ctx context.Context, c Caller, f Found, person *Person, err error, today civil.Date) (Found, error) {
+	out, err := merge(f, person, err)
+	if err != nil || !f.Known || !out.Known || f.Person.level(today) != LevelNone || out.Person.level(today) == LevelNone ||
+		s.accessOf(c, out.Person, today).disclosure == DiscloseNothing {
+		return out, err
+	}
+	if f.Person.followed(today) {
+		_, err := s.Apply(ctx, []*Person{out.Person})
+		return out, err
+	}
+	fresh := *out.Person
+	fresh.Earlier = allNumbers(f.Person, out.Person)
+	fresh.Withhold(today, true)
+	return out, s.persons.Write(ctx, &fresh)
 }
 
 // suffices reports whether the local copy is the answer.

@@ -125,58 +125,94 @@ const (
 	Reason_REASON_RECORD_INVALID Reason = 63
 	// Whom records are about is shown only with an approved access (SEC-08).
 	Reason_REASON_ACCESS_NOT_APPROVED Reason = 64
+	// The agreement or the controller's own rules do not allow this purpose for this partner (domain rule P2).
+	Reason_REASON_PURPOSE_NOT_AGREED Reason = 100
+	// The controller shares nothing for commercial purposes (SEK-10, domain rule P3).
+	Reason_REASON_COMMERCIAL_PURPOSE_FORBIDDEN Reason = 101
+	// The member has given no consent for this (domain rule P4).
+	Reason_REASON_CONSENT_MISSING Reason = 102
+	// The member's consent has run out (MIN-45, domain rule P4).
+	Reason_REASON_CONSENT_EXPIRED Reason = 103
+	// The member has withdrawn the consent (domain rule P4).
+	Reason_REASON_CONSENT_WITHDRAWN Reason = 104
+	// No balancing assessment is stored for this purpose (MIN-32, domain rule P4).
+	Reason_REASON_BALANCING_MISSING Reason = 105
+	// The member has opted out of, or objected to, this use (domain rule P6).
+	Reason_REASON_OPTED_OUT Reason = 106
+	// The person is protected (domain rule P7). Only the controller and the audit record ever see it.
+	Reason_REASON_PROTECTED Reason = 107
+	// Processing is restricted, GDPR art. 18 (domain rule P8).
+	Reason_REASON_RESTRICTED Reason = 108
+	// The recipient is outside the EU and EEA and no ground for that is agreed (domain rule P9).
+	Reason_REASON_THIRD_COUNTRY Reason = 109
+	// The data came in on a channel whose data are never shared (domain rule P11).
+	Reason_REASON_SOURCE_FORBIDDEN Reason = 110
+	// The share has ended: its time is over, its number of reads is used up, or the controller ended it.
+	Reason_REASON_SHARE_ENDED Reason = 111
 )
 
 // Enum value maps for Reason.
 var (
 	Reason_name = map[int32]string{
-		0:  "REASON_UNSPECIFIED",
-		1:  "REASON_INTERNAL",
-		2:  "REASON_CALLER_UNKNOWN",
-		3:  "REASON_ORGANISATION_UNKNOWN",
-		4:  "REASON_CONTROLLER_MISMATCH",
-		5:  "REASON_AGREEMENT_INACTIVE",
-		6:  "REASON_ROLE_NOT_ALLOWED",
-		7:  "REASON_RPC_NOT_GRANTED",
-		8:  "REASON_PURPOSE_MISSING",
-		9:  "REASON_PURPOSE_NOT_ALLOWED",
-		10: "REASON_BASIS_MISSING",
-		11: "REASON_BASIS_INVALID",
-		12: "REASON_SPECIAL_BASIS_MISSING",
-		13: "REASON_LEGAL_REFERENCE_MISSING",
-		14: "REASON_LEGAL_REFERENCE_INVALID",
-		15: "REASON_CASE_REFERENCE_MISSING",
-		16: "REASON_FIELDS_EXCEED",
-		17: "REASON_QUOTA_EXCEEDED",
-		18: "REASON_INVALID_REQUEST",
-		19: "REASON_UNKNOWN_FIELDS",
-		20: "REASON_MESSAGE_UNREADABLE",
-		21: "REASON_MESSAGE_TOO_LARGE",
-		22: "REASON_UNIMPLEMENTED",
-		23: "REASON_DEADLINE_EXCEEDED",
-		24: "REASON_CANCELLED",
-		25: "REASON_NATIONAL_ID_INVALID",
-		26: "REASON_NATIONAL_ID_OUTSIDE_ENVIRONMENT",
-		27: "REASON_SUBJECT_NOT_FOUND",
-		28: "REASON_AUDIT_UNAVAILABLE",
-		29: "REASON_STORE_UNAVAILABLE",
-		30: "REASON_KEYS_UNAVAILABLE",
-		31: "REASON_REGISTER_UNAVAILABLE",
-		32: "REASON_NOT_SERVING",
-		33: "REASON_MAINTENANCE",
-		34: "REASON_REQUEST_ID_REUSED",
-		35: "REASON_PAGE_TOKEN_INVALID",
-		36: "REASON_CONFLICT",
-		37: "REASON_ALREADY_EXISTS",
-		38: "REASON_FAILED_PRECONDITION",
-		39: "REASON_EGRESS_BLOCKED",
-		40: "REASON_SECRECY_TEST_MISSING",
-		41: "REASON_ACTING_NOT_ALLOWED",
-		60: "REASON_RECEIPT_PENDING",
-		61: "REASON_RECORD_NOT_FOUND",
-		62: "REASON_WRITER_MISMATCH",
-		63: "REASON_RECORD_INVALID",
-		64: "REASON_ACCESS_NOT_APPROVED",
+		0:   "REASON_UNSPECIFIED",
+		1:   "REASON_INTERNAL",
+		2:   "REASON_CALLER_UNKNOWN",
+		3:   "REASON_ORGANISATION_UNKNOWN",
+		4:   "REASON_CONTROLLER_MISMATCH",
+		5:   "REASON_AGREEMENT_INACTIVE",
+		6:   "REASON_ROLE_NOT_ALLOWED",
+		7:   "REASON_RPC_NOT_GRANTED",
+		8:   "REASON_PURPOSE_MISSING",
+		9:   "REASON_PURPOSE_NOT_ALLOWED",
+		10:  "REASON_BASIS_MISSING",
+		11:  "REASON_BASIS_INVALID",
+		12:  "REASON_SPECIAL_BASIS_MISSING",
+		13:  "REASON_LEGAL_REFERENCE_MISSING",
+		14:  "REASON_LEGAL_REFERENCE_INVALID",
+		15:  "REASON_CASE_REFERENCE_MISSING",
+		16:  "REASON_FIELDS_EXCEED",
+		17:  "REASON_QUOTA_EXCEEDED",
+		18:  "REASON_INVALID_REQUEST",
+		19:  "REASON_UNKNOWN_FIELDS",
+		20:  "REASON_MESSAGE_UNREADABLE",
+		21:  "REASON_MESSAGE_TOO_LARGE",
+		22:  "REASON_UNIMPLEMENTED",
+		23:  "REASON_DEADLINE_EXCEEDED",
+		24:  "REASON_CANCELLED",
+		25:  "REASON_NATIONAL_ID_INVALID",
+		26:  "REASON_NATIONAL_ID_OUTSIDE_ENVIRONMENT",
+		27:  "REASON_SUBJECT_NOT_FOUND",
+		28:  "REASON_AUDIT_UNAVAILABLE",
+		29:  "REASON_STORE_UNAVAILABLE",
+		30:  "REASON_KEYS_UNAVAILABLE",
+		31:  "REASON_REGISTER_UNAVAILABLE",
+		32:  "REASON_NOT_SERVING",
+		33:  "REASON_MAINTENANCE",
+		34:  "REASON_REQUEST_ID_REUSED",
+		35:  "REASON_PAGE_TOKEN_INVALID",
+		36:  "REASON_CONFLICT",
+		37:  "REASON_ALREADY_EXISTS",
+		38:  "REASON_FAILED_PRECONDITION",
+		39:  "REASON_EGRESS_BLOCKED",
+		40:  "REASON_SECRECY_TEST_MISSING",
+		41:  "REASON_ACTING_NOT_ALLOWED",
+		60:  "REASON_RECEIPT_PENDING",
+		61:  "REASON_RECORD_NOT_FOUND",
+		62:  "REASON_WRITER_MISMATCH",
+		63:  "REASON_RECORD_INVALID",
+		64:  "REASON_ACCESS_NOT_APPROVED",
+		100: "REASON_PURPOSE_NOT_AGREED",
+		101: "REASON_COMMERCIAL_PURPOSE_FORBIDDEN",
+		102: "REASON_CONSENT_MISSING",
+		103: "REASON_CONSENT_EXPIRED",
+		104: "REASON_CONSENT_WITHDRAWN",
+		105: "REASON_BALANCING_MISSING",
+		106: "REASON_OPTED_OUT",
+		107: "REASON_PROTECTED",
+		108: "REASON_RESTRICTED",
+		109: "REASON_THIRD_COUNTRY",
+		110: "REASON_SOURCE_FORBIDDEN",
+		111: "REASON_SHARE_ENDED",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                     0,
@@ -226,6 +262,18 @@ var (
 		"REASON_WRITER_MISMATCH":                 62,
 		"REASON_RECORD_INVALID":                  63,
 		"REASON_ACCESS_NOT_APPROVED":             64,
+		"REASON_PURPOSE_NOT_AGREED":              100,
+		"REASON_COMMERCIAL_PURPOSE_FORBIDDEN":    101,
+		"REASON_CONSENT_MISSING":                 102,
+		"REASON_CONSENT_EXPIRED":                 103,
+		"REASON_CONSENT_WITHDRAWN":               104,
+		"REASON_BALANCING_MISSING":               105,
+		"REASON_OPTED_OUT":                       106,
+		"REASON_PROTECTED":                       107,
+		"REASON_RESTRICTED":                      108,
+		"REASON_THIRD_COUNTRY":                   109,
+		"REASON_SOURCE_FORBIDDEN":                110,
+		"REASON_SHARE_ENDED":                     111,
 	}
 )
 
@@ -499,8 +547,7 @@ const file_samvirke_common_v1_common_proto_rawDesc = "" +
 	"\x04Date\x122\n" +
 	"\x04year\x18\x01 \x01(\x05B\x1e\xbaH\a\x1a\x05\x18\x8fN(\x01\x8a\xe2\x18\x10\b\x05\x12\fpd:BirthDateR\x04year\x123\n" +
 	"\x05month\x18\x02 \x01(\x05B\x1d\xbaH\x06\x1a\x04\x18\f(\x00\x8a\xe2\x18\x10\b\x05\x12\fpd:BirthDateR\x05month\x12/\n" +
-	"\x03day\x18\x03 \x01(\x05B\x1d\xbaH\x06\x1a\x04\x18\x1f(\x00\x8a\xe2\x18\x10\b\x05\x12\fpd:BirthDateR\x03day*\xe9\n" +
-	"\n" +
+	"\x03day\x18\x03 \x01(\x05B\x1d\xbaH\x06\x1a\x04\x18\x1f(\x00\x8a\xe2\x18\x10\b\x05\x12\fpd:BirthDateR\x03day*\xb7\r\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fREASON_INTERNAL\x10\x01\x12\x19\n" +
@@ -549,7 +596,19 @@ const file_samvirke_common_v1_common_proto_rawDesc = "" +
 	"\x17REASON_RECORD_NOT_FOUND\x10=\x12\x1a\n" +
 	"\x16REASON_WRITER_MISMATCH\x10>\x12\x19\n" +
 	"\x15REASON_RECORD_INVALID\x10?\x12\x1e\n" +
-	"\x1aREASON_ACCESS_NOT_APPROVED\x10@B\xc6\x01\n" +
+	"\x1aREASON_ACCESS_NOT_APPROVED\x10@\x12\x1d\n" +
+	"\x19REASON_PURPOSE_NOT_AGREED\x10d\x12'\n" +
+	"#REASON_COMMERCIAL_PURPOSE_FORBIDDEN\x10e\x12\x1a\n" +
+	"\x16REASON_CONSENT_MISSING\x10f\x12\x1a\n" +
+	"\x16REASON_CONSENT_EXPIRED\x10g\x12\x1c\n" +
+	"\x18REASON_CONSENT_WITHDRAWN\x10h\x12\x1c\n" +
+	"\x18REASON_BALANCING_MISSING\x10i\x12\x14\n" +
+	"\x10REASON_OPTED_OUT\x10j\x12\x14\n" +
+	"\x10REASON_PROTECTED\x10k\x12\x15\n" +
+	"\x11REASON_RESTRICTED\x10l\x12\x18\n" +
+	"\x14REASON_THIRD_COUNTRY\x10m\x12\x1b\n" +
+	"\x17REASON_SOURCE_FORBIDDEN\x10n\x12\x16\n" +
+	"\x12REASON_SHARE_ENDED\x10oB\xc6\x01\n" +
 	"\x16com.samvirke.common.v1B\vCommonProtoP\x01Z5samvirke.dev/proto/gen/go/samvirke/common/v1;commonv1\xa2\x02\x03SCX\xaa\x02\x12Samvirke.Common.V1\xca\x02\x12Samvirke\\Common\\V1\xe2\x02\x1eSamvirke\\Common\\V1\\GPBMetadata\xea\x02\x14Samvirke::Common::V1b\x06proto3"
 
 var (

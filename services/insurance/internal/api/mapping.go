@@ -1,0 +1,150 @@
+package api
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	commonv1 "samvirke.dev/proto/gen/go/samvirke/common/v1"
+	insurancev1 "samvirke.dev/proto/gen/go/samvirke/insurance/v1"
+	vocabularyv1 "samvirke.dev/proto/gen/go/samvirke/vocabulary/v1"
+	"samvirke.dev/services/insurance/internal/core"
+)
+
+// Prefixes of enum values; the core uses the names without them.
+const (
+	purposePrefix = "PURPOSE_"
+	basisPrefix   = "LEGAL_BASIS_"
+	specialPrefix = "SPECIAL_BASIS_"
+	classPrefix   = "PARTNER_CLASS_"
+)
+
+// PurposeOf returns the purpose as the core names it; "" when it is unspecified.
+func PurposeOf(p vocabularyv1.Purpose) core.Purpose {
+	if p == vocabularyv1.Purpose_PURPOSE_UNSPECIFIED {
+		return ""
+	}
+	return core.Purpose(strings.TrimPrefix(p.String(), purposePrefix))
+}
+
+func toPurpose(p core.Purpose) vocabularyv1.Purpose {
+	return vocabularyv1.Purpose(vocabularyv1.Purpose_value[purposePrefix+string(p)])
+}
+
+// BasisOf returns the legal basis as the core names it.
+func BasisOf(b vocabularyv1.LegalBasis) core.Basis {
+	return core.Basis(strings.TrimPrefix(b.String(), basisPrefix))
+}
+
+// SpecialOf returns the special basis as the core names it; "" when there is none.
+func SpecialOf(b vocabularyv1.SpecialBasis) core.Special {
+	if b == vocabularyv1.SpecialBasis_SPECIAL_BASIS_UNSPECIFIED {
+		return ""
+	}
+	return core.Special(strings.TrimPrefix(b.String(), specialPrefix))
+}
+
+func fromFields(in []insurancev1.SharedField) core.Fields {
+	var out core.Fields
+	for _, f := range in {
+		out |= 1 << f
+	}
+	return out
+}
+
+func toFields(in core.Fields) []insurancev1.SharedField {
+	var out []insurancev1.SharedField
+	for n := range insurancev1.SharedField_name {
+		if in.Has(1 << n) {
+			out = append(out, insurancev1.SharedField(n))
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func fromChannels(in []insurancev1.ContactChannel) []int {
+	out := make([]int, len(in))
+	for i, c := range in {
+		out[i] = int(c)
+	}
+	return out
+}
+
+func fromDate(field string, d *commonv1.Date) (core.Day, error) {
+	out, err := core.NewDay(int(d.GetYear()), int(d.GetMonth()), int(d.GetDay()))
+	if err != nil {
+		return core.Day{}, &core.InvalidError{Field: field, Want: "must be a day of the calendar"}
+	}
+	return out, nil
+}
+
+func toDate(d core.Day) *commonv1.Date {
+	if d.IsZero() {
+		return nil
+	}
+	return &commonv1.Date{Year: int32(d.Year), Month: int32(d.Month), Day: int32(d.Day)} //nolint:gosec // a date's parts are small
+}
+
+func toTime(t time.Time) *timestamppb.Timestamp {
+	if t.IsZero() {
+		return nil
+	}
+	return timestamppb.New(t)
+}
+
+func fromTime(t *timestamppb.Timestamp) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.AsTime()
+}
+
+func fromMember(i int, in *insurancev1.Member) (core.Member, error) {
+	at := func(field string) string { return fmt.Sprintf("members[%d].%s", i, field) }
+	from, err := fromDate(at("membership_from"), in.GetMembershipFrom())
+	if err != nil {
+		return core.Member{}, err
+	}
+	var to core.Day
+	if in.GetMembershipTo() != nil {
+		if to, err = fromDate(at("membership_to"), in.GetMembershipTo()); err != nil {
+			return core.Member{}, err
+		}
+		if from.After(to) {
+			return core.Member{}, &core.InvalidError{Field: at("membership_to"), Want: "must not be before membership_from"}
+		}
+	}
+	return core.Member{Handle: in.GetHandle(), Contact: core.Contact{
+		FullName: in.GetFullName(), PhoneNumber: in.GetPhoneNumber(), Email: in.GetEmail(), From: from, To: to, CoverCode: in.GetCoverCode(),
+		Channel: in.GetSourceChannel(), AdvertisingBlock: in.GetAdvertisingBlock(),
+	}}, nil
+}
+
+func fromAgreement(in *insurancev1.PartnerAgreement) (*core.Agreement, error) {
+	from, err := fromDate("agreement.valid_from", in.GetValidFrom())
+	if err != nil {
+		return nil, err
+	}
+	until, err := fromDate("agreement.valid_until", in.GetValidUntil())
+	if err != nil {
+		return nil, err
+	}
+	out := &core.Agreement{
+		ID: in.GetAgreementId(), Version: in.GetVersion(), Partner: in.GetPartnerId(), Name: in.GetPartnerName(),
+		Class: core.Class(strings.TrimPrefix(in.GetPartnerClass().String(), classPrefix)), Country: in.GetProcessingCountry(),
+		Transfer: in.GetTransferBasis(), Fields: fromFields(in.GetFields()), From: from, Until: until,
+		ProcessingID: in.GetProcessingAgreementId(), BalancingID: in.GetBalancingId(),
+	}
+	for _, p := range in.GetPurposes() {
+		agreed := core.AgreedPurpose{Purpose: PurposeOf(p.GetPurpose())}
+		for _, b := range p.GetLegalBases() {
+			agreed.Bases = append(agreed.Bases, BasisOf(b))
+		}
+		out.Purposes = append(out.Purposes, agreed)
+	}
+	return out, nil
+}

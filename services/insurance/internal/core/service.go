@@ -1,0 +1,134 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Deps are what the use cases need. All are required.
+type Deps struct {
+	Store    Store
+	Identity Identity
+	Subjects Subjects
+	Notes    Notes
+	Clock    Clock
+	Zone     *time.Location // whose civil dates decide
+	Policies []Policy
+}
+
+// Service holds the use cases. It keeps no state but the policies. It is safe for concurrent use.
+type Service struct {
+	store    Store
+	identity Identity
+	subjects Subjects
+	notes    Notes
+	clock    Clock
+	zone     *time.Location
+	policies map[string]*Policy
+}
+
+// New returns the use cases, or an error that names what is missing.
+func New(d Deps) (*Service, error) {
+	if d.Store == nil || d.Identity == nil || d.Subjects == nil || d.Notes == nil || d.Clock == nil || d.Zone == nil {
+		return nil, errors.New("insurance: store, identity, subjects, notes, clock and time zone are required")
+	}
+	s := &Service{
+		store: d.Store, identity: d.Identity, subjects: d.Subjects, notes: d.Notes, clock: d.Clock, zone: d.Zone, policies: map[string]*Policy{},
+	}
+	for _, p := range d.Policies {
+		if s.policies[p.Controller] != nil {
+			return nil, errors.New("insurance: two policies of one controller")
+		}
+		s.policies[p.Controller] = &p
+	}
+	return s, nil
+}
+
+func (s *Service) today() Day { return DayOf(s.clock.Now().In(s.zone)) }
+
+// dealing is what holds between a controller and a partner today, for one purpose.
+type dealing struct {
+	policy    *Policy
+	agreement *Agreement // nil if there is none
+	balanced  bool
+}
+
+func (s *Service) dealing(ctx context.Context, box Box) (dealing, error) {
+	d := dealing{policy: s.policies[box.Controller]}
+	a, err := s.store.Agreement(ctx, box.Controller, box.Partner)
+	if errors.Is(err, ErrNotFound) {
+		return d, nil
+	}
+	if err != nil {
+		return d, fmt.Errorf("insurance: agreement: %w", err)
+	}
+	d.agreement = a
+	if a.BalancingID == "" {
+		return d, nil
+	}
+	b, err := s.store.Balancing(ctx, box.Controller, a.BalancingID)
+	switch {
+	case errors.Is(err, ErrNotFound):
+	case err != nil:
+		return d, fmt.Errorf("insurance: balancing: %w", err)
+	default:
+		d.balanced = b.Purpose == box.Purpose && !b.Assessed.After(s.today())
+	}
+	return d, nil
+}
+
+// facts are those of a call without a person.
+func (s *Service) facts(d dealing, p Purpose, b Basis, special Special, wanted Fields) Facts {
+	return Facts{
+		Policy: d.policy, Agreement: d.agreement, Balanced: d.balanced, Purpose: p, Basis: b, Special: special, Wanted: wanted, Today: s.today(),
+	}
+}
+
+// person gathers what the rules ask about a member.
+func (s *Service) person(ctx context.Context, m *Member, protected, ended bool) (*PersonFacts, error) {
+	consents, err := s.store.Consents(ctx, m.ID)
+	if err != nil {
+		return nil, fmt.Errorf("insurance: consents: %w", err)
+	}
+	said, err := s.store.Refusals(ctx, m.ID)
+	if err != nil {
+		return nil, fmt.Errorf("insurance: refusals: %w", err)
+	}
+	p := &PersonFacts{
+		Consents: consents, Objected: m.Contact.AdvertisingBlock, Protected: protected, Channel: m.Contact.Channel, Ended: ended || m.Erased,
+	}
+	for _, r := range said {
+		switch r.Kind {
+		case KindObjection:
+			p.Objected = true
+		case KindRestriction:
+			p.Restricted = true
+		default:
+			p.Refusals = append(p.Refusals, Refusal{Partner: r.Partner, Purpose: r.Purpose})
+		}
+	}
+	return p, nil
+}
+
+// agreed returns the fields that a class can have and the agreement grants.
+func (d dealing) agreed() Fields {
+	if d.agreement == nil {
+		return 0
+	}
+	return d.agreement.Fields & RuleOf(d.agreement.Class).Fields
+}
+
+// member finds the member behind a handle of the calling controller, and notes the subject.
+func (s *Service) member(ctx context.Context, c Caller, handle string) (*Member, error) {
+	m, err := s.store.MemberByHandle(ctx, c.Controller, handle)
+	if err != nil {
+		return nil, fmt.Errorf("insurance: member: %w", err)
+	}
+	if !m.Known() {
+		return nil, ErrNotFound
+	}
+	s.notes.Subject(ctx, handle, asked(ctx) && s.standing(ctx, handle).Protected)
+	return m, nil
+}

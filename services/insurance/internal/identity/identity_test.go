@@ -1,0 +1,91 @@
+package identity_test
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/proto"
+
+	commonv1 "samvirke.dev/proto/gen/go/samvirke/common/v1"
+	identityv1 "samvirke.dev/proto/gen/go/samvirke/identity/v1"
+	"samvirke.dev/services/insurance/internal/core"
+	"samvirke.dev/services/insurance/internal/identity"
+	"samvirke.dev/services/platform/errs"
+	"samvirke.dev/services/platform/rpc"
+)
+
+// conn answers without a network, and remembers what it was asked.
+type conn struct {
+	grpc.ClientConnInterface
+
+	answer proto.Message
+	err    error
+	asked  proto.Message
+	as     []string
+}
+
+func (c *conn) Invoke(ctx context.Context, _ string, in, out any, _ ...grpc.CallOption) error {
+	md, _ := metadata.FromOutgoingContext(ctx)
+	c.as, c.asked = md.Get(rpc.ActingForKey), in.(proto.Message)
+	if _, ok := ctx.Deadline(); !ok {
+		return context.DeadlineExceeded
+	}
+	if c.answer != nil {
+		proto.Merge(out.(proto.Message), c.answer)
+	}
+	return c.err
+}
+
+func ask(t *testing.T, c *conn, controller string, address bool) core.Standing {
+	t.Helper()
+	client, err := identity.New(c, identity.Config{TrustDomain: "samvirke.example", Laws: map[string]string{"DK": "DK:ALF§90b"}, Timeout: time.Second}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client.Standing(t.Context(), controller, "k00000001.AAAAAAAAAAAAAAAAAAAAAAAAAAA", address)
+}
+
+// Only a clear "not protected" opens anything (domain rule B.10, 1).
+func TestFailsClosed(t *testing.T) {
+	t.Parallel()
+	for level := range identityv1.ProtectionLevel_name {
+		got := ask(t, &conn{answer: &identityv1.GetProtectionStatusResponse{Level: identityv1.ProtectionLevel(level)}}, "DK:10000009", false)
+		if open := identityv1.ProtectionLevel(level) == identityv1.ProtectionLevel_PROTECTION_LEVEL_NONE; got.Protected == open {
+			t.Errorf("%v: %+v", identityv1.ProtectionLevel(level), got)
+		}
+	}
+	for reason, unreachable := range map[commonv1.Reason]bool{
+		commonv1.Reason_REASON_SUBJECT_NOT_FOUND: false, commonv1.Reason_REASON_REGISTER_UNAVAILABLE: true, commonv1.Reason_REASON_RPC_NOT_GRANTED: true,
+	} {
+		got := ask(t, &conn{err: errs.New(reason).GRPCStatus().Err()}, "DK:10000009", false)
+		if !got.Protected || got.Unreachable != unreachable {
+			t.Errorf("%v: %+v", reason, got)
+		}
+	}
+	if got := ask(t, &conn{}, "SE:8020000017", false); !got.Unreachable {
+		t.Errorf("no law for the country: %+v", got)
+	}
+}
+
+func TestAddressInTheNameOfTheController(t *testing.T) {
+	t.Parallel()
+	c := &conn{answer: &identityv1.GetPostalAddressResponse{
+		Protection: identityv1.ProtectionLevel_PROTECTION_LEVEL_NONE,
+		Address:    &identityv1.PostalAddress{CareOf: "c/o", Lines: []string{"Prøvevej 1"}, PostalCode: "0000", City: "Prøveby", Country: "DK"},
+	}}
+	got := ask(t, c, "DK:10000009", true)
+	if got.Protected || got.Address == nil || got.Address.City != "Prøveby" || got.Address.Lines[0] != "Prøvevej 1" {
+		t.Errorf("%+v", got)
+	}
+	if len(c.as) != 1 || c.as[0] != "spiffe://samvirke.example/org/DK/10000009/insurance" {
+		t.Errorf("asked as %v", c.as)
+	}
+	c.answer.(*identityv1.GetPostalAddressResponse).Protection = identityv1.ProtectionLevel_PROTECTION_LEVEL_DK_NAME_ADDRESS
+	if got := ask(t, c, "DK:10000009", true); !got.Protected || got.Address != nil {
+		t.Errorf("protected: %+v", got)
+	}
+}

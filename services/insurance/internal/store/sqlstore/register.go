@@ -1,0 +1,195 @@
+package sqlstore
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
+
+	"samvirke.dev/services/insurance/internal/core"
+	"samvirke.dev/services/platform/sqlkit"
+)
+
+// Agreement implements core.Book.
+func (s *Store) Agreement(ctx context.Context, controller, partner string) (*core.Agreement, error) {
+	var body string
+	err := s.db.QueryRow(ctx, `SELECT body FROM agreement WHERE controller = $1 AND partner = $2 ORDER BY version DESC LIMIT 1`,
+		controller, partner).Scan(&body)
+	if err != nil {
+		return nil, failure("agreement", err)
+	}
+	a := new(core.Agreement)
+	if err := json.Unmarshal([]byte(body), a); err != nil {
+		return nil, fmt.Errorf("sqlstore: a stored agreement can't be read: %w", err)
+	}
+	return a, nil
+}
+
+// PutAgreement implements core.Book.
+func (s *Store) PutAgreement(ctx context.Context, controller string, a *core.Agreement, now time.Time) error {
+	body, err := json.Marshal(a)
+	if err != nil {
+		return fmt.Errorf("sqlstore: agreement: %w", err)
+	}
+	return s.InTx(ctx, func(ctx context.Context) error {
+		before, err := s.Agreement(ctx, controller, a.Partner)
+		switch {
+		case errors.Is(err, core.ErrNotFound):
+		case err != nil:
+			return err
+		case reflect.DeepEqual(before, a):
+			return nil
+		case before.Version >= a.Version:
+			return core.ErrConflict
+		}
+		_, err = s.exec(ctx, "put agreement", `INSERT INTO agreement (controller, partner, version, body, registered_at) VALUES ($1, $2, $3, $4, $5)`,
+			controller, a.Partner, int64(a.Version), string(body), sqlkit.Micros(now))
+		return err
+	})
+}
+
+// Partners implements core.Book.
+func (s *Store) Partners(ctx context.Context) (out []string, err error) {
+	err = s.each(ctx, "partners", func(scan func(...any) error) error {
+		var p string
+		if err := scan(&p); err != nil {
+			return err
+		}
+		out = append(out, p)
+		return nil
+	}, `SELECT DISTINCT partner FROM agreement ORDER BY partner`)
+	return out, err
+}
+
+// Balancing implements core.Book.
+func (s *Store) Balancing(ctx context.Context, controller, id string) (*core.Balancing, error) {
+	b := &core.Balancing{ID: id}
+	var assessed string
+	err := s.db.QueryRow(ctx, `SELECT purpose, assessed_on FROM balancing WHERE controller = $1 AND balancing_id = $2`,
+		controller, id).Scan(&b.Purpose, &assessed)
+	if err != nil {
+		return nil, failure("balancing", err)
+	}
+	b.Assessed, err = core.ParseDay(assessed)
+	return b, err
+}
+
+// PutBalancing implements core.Book.
+func (s *Store) PutBalancing(ctx context.Context, controller string, b *core.Balancing, now time.Time) error {
+	return s.InTx(ctx, func(ctx context.Context) error {
+		before, err := s.Balancing(ctx, controller, b.ID)
+		switch {
+		case errors.Is(err, core.ErrNotFound):
+		case err != nil:
+			return err
+		case *before == *b:
+			return nil
+		default:
+			return core.ErrConflict
+		}
+		_, err = s.exec(ctx, "put balancing", `INSERT INTO balancing (controller, balancing_id, purpose, assessed_on, recorded_at) VALUES ($1, $2, $3, $4, $5)`,
+			controller, b.ID, string(b.Purpose), b.Assessed.String(), sqlkit.Micros(now))
+		return err
+	})
+}
+
+// Consents implements core.Book.
+func (s *Store) Consents(ctx context.Context, member int64) (out []core.Consent, err error) {
+	err = s.each(ctx, "consents", func(scan func(...any) error) error {
+		var body string
+		var withdrawn *int64
+		if err := scan(&body, &withdrawn); err != nil {
+			return err
+		}
+		c, err := readConsent(body)
+		c.Withdrawn = withdrawn != nil
+		out = append(out, c)
+		return err
+	}, `SELECT body, withdrawn_at FROM consent WHERE member_id = $1 ORDER BY recorded_at, consent_id`, member)
+	return out, err
+}
+
+func readConsent(body string) (c core.Consent, err error) {
+	if err := json.Unmarshal([]byte(body), &c); err != nil {
+		return c, errors.New("sqlstore: a stored consent can't be read")
+	}
+	return c, nil
+}
+
+// PutConsent implements core.Book.
+func (s *Store) PutConsent(ctx context.Context, member int64, c *core.Consent, now time.Time) error {
+	body, err := json.Marshal(c)
+	if err != nil {
+		return errors.New("sqlstore: a consent can't be written")
+	}
+	return s.InTx(ctx, func(ctx context.Context) error {
+		var before string
+		err := s.db.QueryRow(ctx, `SELECT body FROM consent WHERE member_id = $1 AND consent_id = $2`, member, c.ID).Scan(&before)
+		switch {
+		case errors.Is(err, sqlkit.ErrNotFound):
+		case err != nil:
+			return failure("consent", err)
+		case before == string(body):
+			return nil
+		default:
+			return core.ErrConflict
+		}
+		_, err = s.exec(ctx, "put consent", `INSERT INTO consent (member_id, consent_id, body, recorded_at) VALUES ($1, $2, $3, $4)`,
+			member, c.ID, string(body), sqlkit.Micros(now))
+		return err
+	})
+}
+
+// Withdraw implements core.Book.
+func (s *Store) Withdraw(ctx context.Context, member int64, id string, channel int, now time.Time) (at time.Time, err error) {
+	err = s.InTx(ctx, func(ctx context.Context) error {
+		if _, err := s.exec(ctx, "withdraw", `UPDATE consent SET withdrawn_at = $1, withdrawn_channel = $2
+			WHERE member_id = $3 AND consent_id = $4 AND withdrawn_at IS NULL`, sqlkit.Micros(now), channel, member, id); err != nil {
+			return err
+		}
+		var micros int64
+		err := s.db.QueryRow(ctx, `SELECT withdrawn_at FROM consent WHERE member_id = $1 AND consent_id = $2`, member, id).Scan(&micros)
+		at = sqlkit.Time(micros)
+		return failure("withdraw", err)
+	})
+	return at, err
+}
+
+// Refusals implements core.Book.
+func (s *Store) Refusals(ctx context.Context, member int64) (out []core.StoredRefusal, err error) {
+	err = s.each(ctx, "refusals", func(scan func(...any) error) error {
+		var r core.StoredRefusal
+		var since int64
+		if err := scan(&r.Kind, &r.Partner, &r.Purpose, &r.Channel, &since); err != nil {
+			return err
+		}
+		r.At = sqlkit.Time(since)
+		out = append(out, r)
+		return nil
+	}, `SELECT kind, partner, purpose, channel, since FROM refusal WHERE member_id = $1 ORDER BY kind, partner, purpose`, member)
+	return out, err
+}
+
+// PutRefusal implements core.Book.
+func (s *Store) PutRefusal(ctx context.Context, member int64, r core.StoredRefusal) (at time.Time, err error) {
+	err = s.InTx(ctx, func(ctx context.Context) error {
+		key := []any{member, int64(r.Kind), r.Partner, string(r.Purpose)}
+		if _, err := s.exec(ctx, "put refusal", `INSERT INTO refusal (member_id, kind, partner, purpose, channel, since) VALUES ($1, $2, $3, $4, $5, $6)
+			ON CONFLICT (member_id, kind, partner, purpose) DO NOTHING`, append(key, r.Channel, sqlkit.Micros(r.At))...); err != nil {
+			return err
+		}
+		var since int64
+		err := s.db.QueryRow(ctx, `SELECT since FROM refusal WHERE member_id = $1 AND kind = $2 AND partner = $3 AND purpose = $4`, key...).Scan(&since)
+		at = sqlkit.Time(since)
+		return failure("put refusal", err)
+	})
+	return at, err
+}
+
+// LiftRestriction implements core.Book.
+func (s *Store) LiftRestriction(ctx context.Context, member int64) error {
+	_, err := s.exec(ctx, "lift restriction", `DELETE FROM refusal WHERE member_id = $1 AND kind = $2`, member, int64(core.KindRestriction))
+	return err
+}

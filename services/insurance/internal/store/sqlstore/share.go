@@ -1,0 +1,192 @@
+package sqlstore
+
+import (
+	"context"
+	"time"
+
+	"samvirke.dev/services/insurance/internal/core"
+	"samvirke.dev/services/platform/sqlkit"
+)
+
+const shareColumns = `s.id, s.controller, s.partner, s.member_id, m.handle, s.subject, s.purpose, s.basis, s.special, s.fields, s.until_at,
+	s.max_reads, s.reads, s.document, s.stopped, s.delivered, s.created_at`
+
+const shareFrom = `SELECT ` + shareColumns + ` FROM share s JOIN member m ON m.id = s.member_id`
+
+// scanned are where the columns of a share go, and what turns them into the share.
+func scanned(to *core.Share) (dest []any, finish func()) {
+	var until *int64
+	var stopped, delivered, created int64
+	dest = []any{
+		&to.ID, &to.Controller, &to.Partner, &to.Member, &to.Handle, &to.Subject, &to.Purpose, &to.Basis, &to.Special, &to.Fields, &until,
+		&to.MaxReads, &to.Reads, &to.Document, &stopped, &delivered, &created,
+	}
+	return dest, func() {
+		if until != nil {
+			to.Until = sqlkit.Time(*until)
+		}
+		to.Stopped, to.Delivered, to.CreatedAt = stopped == 1, delivered == 1, sqlkit.Time(created)
+	}
+}
+
+func (s *Store) share(ctx context.Context, query string, args ...any) (*core.Share, error) {
+	out := new(core.Share)
+	dest, finish := scanned(out)
+	if err := s.db.QueryRow(ctx, query, args...).Scan(dest...); err != nil {
+		return nil, failure("share", err)
+	}
+	finish()
+	return out, nil
+}
+
+func (s *Store) shares(ctx context.Context, query string, args ...any) (out []core.Share, err error) {
+	err = s.each(ctx, "shares", func(scan func(...any) error) error {
+		var one core.Share
+		dest, finish := scanned(&one)
+		if err := scan(dest...); err != nil {
+			return err
+		}
+		finish()
+		out = append(out, one)
+		return nil
+	}, query, args...)
+	return out, err
+}
+
+// ShareFor implements core.Book.
+func (s *Store) ShareFor(ctx context.Context, box core.Box, member int64, document string) (*core.Share, error) {
+	return s.share(ctx, shareFrom+` WHERE s.controller = $1 AND s.partner = $2 AND s.member_id = $3 AND s.purpose = $4 AND s.document = $5`,
+		box.Controller, box.Partner, member, string(box.Purpose), document)
+}
+
+// ShareBySubject implements core.Book.
+func (s *Store) ShareBySubject(ctx context.Context, box core.Box, subject string) (*core.Share, error) {
+	return s.share(ctx, shareFrom+` WHERE s.controller = $1 AND s.partner = $2 AND s.subject = $3 AND s.purpose = $4
+		ORDER BY s.stopped, s.created_at DESC, s.id DESC LIMIT 1`, box.Controller, box.Partner, subject, string(box.Purpose))
+}
+
+// SharesOf implements core.Book.
+func (s *Store) SharesOf(ctx context.Context, member int64) ([]core.Share, error) {
+	return s.shares(ctx, shareFrom+` WHERE s.member_id = $1 AND s.stopped = 0 ORDER BY s.id`, member)
+}
+
+// SharesAfter implements core.Book.
+func (s *Store) SharesAfter(ctx context.Context, after int64, limit int) ([]core.Share, error) {
+	return s.shares(ctx, shareFrom+` WHERE s.id > $1 AND s.stopped = 0 ORDER BY s.id LIMIT $2`, after, limit)
+}
+
+// PutShare implements core.Book.
+func (s *Store) PutShare(ctx context.Context, one *core.Share) error {
+	values := []any{
+		one.Controller, one.Partner, one.Member, one.Subject, string(one.Purpose), string(one.Basis), string(one.Special), int64(one.Fields),
+		moment(one.Until), one.MaxReads, one.Reads, one.Document, flag(one.Stopped), flag(one.Delivered), sqlkit.Micros(one.CreatedAt),
+	}
+	if one.ID != 0 {
+		n, err := s.exec(ctx, "put share", `UPDATE share SET controller = $1, partner = $2, member_id = $3, subject = $4, purpose = $5, basis = $6,
+			special = $7, fields = $8, until_at = $9, max_reads = $10, reads = $11, document = $12, stopped = $13, delivered = $14, created_at = $15
+			WHERE id = $16`, append(values, one.ID)...)
+		if err == nil && n == 0 {
+			return core.ErrNotFound
+		}
+		return err
+	}
+	return failure("put share", s.db.InTx(ctx, func(ctx context.Context) error {
+		return s.db.QueryRow(ctx, `INSERT INTO share (controller, partner, member_id, subject, purpose, basis, special, fields, until_at, max_reads,
+			reads, document, stopped, delivered, created_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) RETURNING id`, values...).Scan(&one.ID)
+	}))
+}
+
+func key(box core.Box, more ...any) []any {
+	return append([]any{box.Controller, box.Partner, string(box.Purpose), string(box.Basis)}, more...)
+}
+
+// Append implements core.Book.
+func (s *Store) Append(ctx context.Context, box core.Box, share int64, kind core.ItemKind, now time.Time) error {
+	return s.InTx(ctx, func(ctx context.Context) error {
+		var seq int64
+		err := s.db.QueryRow(ctx, `INSERT INTO mailbox (controller, partner, purpose, basis, last_seq, confirmed) VALUES ($1, $2, $3, $4, 1, 0)
+			ON CONFLICT (controller, partner, purpose, basis) DO UPDATE SET last_seq = mailbox.last_seq + 1 RETURNING last_seq`, key(box)...).Scan(&seq)
+		if err != nil {
+			return failure("advance mailbox", err)
+		}
+		_, err = s.exec(ctx, "append", `INSERT INTO item (controller, partner, purpose, basis, seq, share_id, kind, created_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, key(box, seq, share, int64(kind), sqlkit.Micros(now))...)
+		return err
+	})
+}
+
+// ItemsAfter implements core.Book.
+func (s *Store) ItemsAfter(ctx context.Context, box core.Box, seq int64, limit int) (out []core.Item, err error) {
+	err = s.each(ctx, "items", func(scan func(...any) error) error {
+		var i core.Item
+		var at int64
+		var delivered *int64
+		dest, finish := scanned(&i.Share)
+		if err := scan(append([]any{&i.Seq, &i.Kind, &at, &delivered}, dest...)...); err != nil {
+			return err
+		}
+		finish()
+		i.At, i.Delivered = sqlkit.Time(at), delivered != nil
+		out = append(out, i)
+		return nil
+	}, `SELECT i.seq, i.kind, i.created_at, i.delivered_at, `+shareColumns+` FROM item i JOIN share s ON s.id = i.share_id JOIN member m ON m.id = s.member_id
+		WHERE i.controller = $1 AND i.partner = $2 AND i.purpose = $3 AND i.basis = $4 AND i.seq > $5 ORDER BY i.seq LIMIT $6`, key(box, seq, limit)...)
+	return out, err
+}
+
+// Confirm implements core.Book.
+func (s *Store) Confirm(ctx context.Context, box core.Box, seq int64) error {
+	_, err := s.exec(ctx, "confirm", `UPDATE mailbox SET confirmed = $5
+		WHERE controller = $1 AND partner = $2 AND purpose = $3 AND basis = $4 AND confirmed < $5 AND last_seq >= $5`, key(box, seq)...)
+	return err
+}
+
+// MarkDelivered implements core.Book.
+func (s *Store) MarkDelivered(ctx context.Context, box core.Box, seq int64, now time.Time) error {
+	_, err := s.exec(ctx, "mark delivered", `UPDATE item SET delivered_at = $6
+		WHERE controller = $1 AND partner = $2 AND purpose = $3 AND basis = $4 AND seq = $5`, key(box, seq, sqlkit.Micros(now))...)
+	return err
+}
+
+// ForgetItems implements core.Book.
+func (s *Store) ForgetItems(ctx context.Context, before time.Time, limit int) (int, error) {
+	return s.exec(ctx, "forget items", `DELETE FROM item WHERE (controller, partner, purpose, basis, seq) IN (
+		SELECT i.controller, i.partner, i.purpose, i.basis, i.seq FROM item i JOIN mailbox b
+			ON b.controller = i.controller AND b.partner = i.partner AND b.purpose = i.purpose AND b.basis = i.basis
+		WHERE i.created_at < $1 AND i.seq <= b.confirmed ORDER BY i.created_at LIMIT $2)`, sqlkit.Micros(before), limit)
+}
+
+// AddDisclosure implements core.Book.
+func (s *Store) AddDisclosure(ctx context.Context, d *core.Disclosure) error {
+	_, err := s.exec(ctx, "disclosure", `INSERT INTO disclosure (controller, member_id, kind, partner, name, class, fields, purpose, basis, disclosed_at, event_id)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+		d.Controller, d.Member, int64(d.Kind), d.Partner, d.Name, string(d.Class), int64(d.Fields), string(d.Purpose), string(d.Basis),
+		sqlkit.Micros(d.At), d.EventID)
+	return err
+}
+
+// Disclosures implements core.Book.
+func (s *Store) Disclosures(ctx context.Context, member, before int64, limit int) (out []core.Disclosure, err error) {
+	if before == 0 {
+		before = 1<<63 - 1
+	}
+	err = s.each(ctx, "disclosures", func(scan func(...any) error) error {
+		d := core.Disclosure{Member: member}
+		var at int64
+		if err := scan(&d.ID, &d.Controller, &d.Kind, &d.Partner, &d.Name, &d.Class, &d.Fields, &d.Purpose, &d.Basis, &at, &d.EventID); err != nil {
+			return err
+		}
+		d.At = sqlkit.Time(at)
+		out = append(out, d)
+		return nil
+	}, `SELECT id, controller, kind, partner, name, class, fields, purpose, basis, disclosed_at, event_id FROM disclosure
+		WHERE member_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3`, member, before, limit)
+	return out, err
+}
+
+// ForgetDisclosures implements core.Book.
+func (s *Store) ForgetDisclosures(ctx context.Context, before time.Time, limit int) (int, error) {
+	return s.exec(ctx, "forget disclosures", `DELETE FROM disclosure WHERE id IN
+		(SELECT id FROM disclosure WHERE disclosed_at < $1 ORDER BY disclosed_at LIMIT $2)`, sqlkit.Micros(before), limit)
+}

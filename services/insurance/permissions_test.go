@@ -1,0 +1,138 @@
+package insurance_test
+
+import (
+	"bytes"
+	"crypto/tls"
+	"os"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"samvirke.dev/certs/certtest"
+	insurancev1 "samvirke.dev/proto/gen/go/samvirke/insurance/v1"
+	vocabularyv1 "samvirke.dev/proto/gen/go/samvirke/vocabulary/v1"
+	"samvirke.dev/services/insurance"
+	"samvirke.dev/services/platform/authz"
+	"samvirke.dev/services/platform/suitetest"
+)
+
+// right is a request that is right for the RPC, as the controller or one of its partners would make it.
+func right(c *client, subject string) map[string]proto.Message {
+	day := dateOf(c.w.clock.Now())
+	return map[string]proto.Message{
+		shareService + "FetchShares":      &insurancev1.FetchSharesRequest{Context: c.offer()},
+		shareService + "GetSharedSubject": &insurancev1.GetSharedSubjectRequest{Context: c.offer(), PartnerSubjectId: subject},
+		fundService + "RegisterAgreement": &insurancev1.RegisterAgreementRequest{Context: c.admin(), Agreement: &insurancev1.PartnerAgreement{
+			AgreementId: "a-2", Version: 1, PartnerId: "DK:70000101", PartnerName: "Other", PartnerClass: insurancev1.PartnerClass_PARTNER_CLASS_INSURANCE_AGENCY,
+			ProcessingCountry: "DK", BalancingId: "bal-1", ValidFrom: day, ValidUntil: day,
+			Purposes: []*insurancev1.AgreedPurpose{{Purpose: offerPurpose, LegalBases: []vocabularyv1.LegalBasis{interest}}},
+			Fields:   []insurancev1.SharedField{insurancev1.SharedField_SHARED_FIELD_EMAIL},
+		}},
+		fundService + "RecordBalancing": &insurancev1.RecordBalancingRequest{Context: c.admin(), BalancingId: "bal-2", AssessedPurpose: offerPurpose, AssessedOn: day},
+		fundService + "ShareContact":    &insurancev1.ShareContactRequest{Context: c.offer(), Handle: handle(0), PartnerId: agency},
+		fundService + "EndShare":        &insurancev1.EndShareRequest{Context: c.admin(), Handle: handle(1), PartnerId: agency, SharedPurpose: offerPurpose},
+		fundService + "RecordConsent": &insurancev1.RecordConsentRequest{
+			Context: c.admin(), Handle: handle(0), ConsentId: "c-1", ConsentedPurpose: offerPurpose, RegisteredOn: day,
+		},
+		fundService + "WithdrawConsent":          &insurancev1.WithdrawConsentRequest{Context: c.rights(), Handle: handle(0), ConsentId: "c-0", Channel: phoned},
+		fundService + "RecordOptOut":             &insurancev1.RecordOptOutRequest{Context: c.rights(), Handle: handle(1), Channel: phoned},
+		fundService + "RecordMarketingObjection": &insurancev1.RecordMarketingObjectionRequest{Context: c.rights(), Handle: handle(1), Channel: phoned},
+		fundService + "SetRestriction":           &insurancev1.SetRestrictionRequest{Context: c.rights(), Handle: handle(1), Restricted: true},
+		fundService + "ListDisclosures":          &insurancev1.ListDisclosuresRequest{Context: c.rights(), Handle: handle(0)},
+		memberService + "ImportMembers":          &insurancev1.ImportMembersRequest{Context: c.admin(), Members: []*insurancev1.Member{member(0)}},
+	}
+}
+
+// Every RPC as every kind of caller.
+//
+// covers: SEC-01 SEC-02 SEC-05 ACT-09 LED-03
+func TestPermissions(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	fund, _ := offers(w)
+	_, err := fund.load(member(0), member(1))
+	must(t, err)
+	_, err = fund.fund.RecordConsent(t.Context(), &insurancev1.RecordConsentRequest{
+		Context: fund.admin(), Handle: handle(0), ConsentId: "c-0", ConsentedPurpose: offerPurpose, RegisteredOn: dateOf(w.clock.Now()),
+	})
+	must(t, err)
+	subject := fund.sent(fund.offer(), agency, 0)
+	id := w.workloadOf(fundDK)
+	foreign := certtest.New(t, suitetest.TrustDomain)
+	revoked := w.CA.Issue(id)
+	w.CA.Revoke(revoked.Leaf)
+	var callers []suitetest.Caller
+	for _, org := range []struct{ name, id string }{
+		{"fund", fundDK}, {"its insurance agency", agency}, {"its print and post processor", printer}, {"another fund", minDK},
+		{"partner, agreement expired", lapsed}, {"organisation without agreement", nobody},
+	} {
+		callers = append(callers, suitetest.Caller{Name: org.name, TLS: w.ClientTLS(w.workloadOf(org.id))})
+	}
+	callers = append(callers, suitetest.Caller{Name: "one of our own services", TLS: w.ClientTLS(w.CA.Service("transfer"))})
+	for _, bad := range []struct {
+		name string
+		cert *tls.Certificate
+	}{
+		{"fund, certificate expired", w.CA.Issue(id, certtest.Expired())},
+		{"fund, certificate revoked", revoked},
+		{"fund, certificate of a foreign authority", foreign.Issue(id)},
+		{"nobody: no certificate", nil},
+	} {
+		callers = append(callers, suitetest.Caller{Name: bad.name, TLS: w.Stranger(bad.cert)})
+	}
+	suitetest.Matrix{
+		Addr: w.Addr, Methods: w.Methods, Callers: callers, Golden: "testdata/permissions.golden", Update: *update,
+		Request: func(method *authz.Method, _ string) proto.Message { return right(fund, subject)[method.Name] },
+	}.Check(t)
+}
+
+func TestConfigurationDocumentation(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	must(t, insurance.Main(t.Context(), []string{"config"}, &out, &bytes.Buffer{}))
+	want := "# Configuration of insuranced\n\nGenerated by `insuranced config`; do not edit.\n\n" + out.String()
+	if *update {
+		must(t, os.WriteFile("configuration.md", []byte(want), 0o600))
+		return
+	}
+	have, err := os.ReadFile("configuration.md")
+	must(t, err)
+	if string(have) != want {
+		t.Error("configuration.md is stale: run go test ./insurance -run Documentation -update")
+	}
+}
+
+// Every problem of a configuration is told at once, and no value is repeated.
+func TestConfigurationProblems(t *testing.T) {
+	t.Parallel()
+	cfg := insurance.DefaultConfig()
+	cfg.TimeZone, cfg.Jobs.Sweep = "Nowhere/Atall", 0
+	cfg.Controllers = []insurance.Controller{{ID: "DK:1", Classes: []string{"BROKER"}, Purposes: []string{"PAYMENT_CONTROL"}, ConsentYears: -1}, {ID: "DK:1"}}
+	err := cfg.Validate()
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	for _, part := range []string{
+		"time_zone", "identity.address", "jobs.sweep", "controllers[0].classes", "controllers[0].purposes", "controllers[0].consent_years", "controllers[1].id",
+		"environment", "agreements.dir",
+	} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("%s is not told: %v", part, err)
+		}
+	}
+	for _, value := range []string{"Atall", "BROKER", "PAYMENT_CONTROL"} {
+		if strings.Contains(err.Error(), value) {
+			t.Errorf("%s is repeated", value)
+		}
+	}
+}
+
+func TestCommandRefusals(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{nil, {"dance"}, {"serve"}, {"audit"}, {"serve", "--no.such.key", "1"}, {"serve", "--environment=test"}} {
+		if err := insurance.Main(t.Context(), args, &bytes.Buffer{}, &bytes.Buffer{}); err == nil {
+			t.Errorf("%v: accepted", args)
+		}
+	}
+}
