@@ -173,7 +173,7 @@ func TestTampering(t *testing.T) {
 				args = []string{"ledger", "--keys", filepath.Join(dir, export.Keys), "--outside", write(t, dir, "outside", tc.outside), dir}
 			}
 			out, err := run(t, args...)
-			if bad := (verify.Bad{}); errors.As(err, &bad) != (tc.want != proofs.NoFault) || (tc.want == proofs.NoFault) != strings.Contains(out, "HOLDS") {
+			if bad := (verify.BadError{}); errors.As(err, &bad) != (tc.want != proofs.NoFault) || (tc.want == proofs.NoFault) != strings.Contains(out, "HOLDS") {
 				t.Errorf("samvirke-verify says %q, %v", out, err)
 			}
 		})
@@ -228,18 +228,18 @@ func TestVerifyReceiptCommand(t *testing.T) {
 		edit(bad)
 		raw, err := protojson.Marshal(bad)
 		must(t, err)
-		if out, err := run(t, "receipt", "--keys", keys, write(t, dir, "bad.json", raw)); !errors.As(err, &verify.Bad{}) {
+		if out, err := run(t, "receipt", "--keys", keys, write(t, dir, "bad.json", raw)); !errors.As(err, &verify.BadError{}) {
 			t.Errorf("%s: %s, %v", name, out, err)
 		}
 	}
-	if out, err := run(t, "receipt", "--keys", keys, "--request", file, file); !errors.As(err, &verify.Bad{}) {
+	if out, err := run(t, "receipt", "--keys", keys, "--request", file, file); !errors.As(err, &verify.BadError{}) {
 		t.Errorf("another body: %s, %v", out, err)
 	}
 	for _, args := range [][]string{
 		nil, {"nonsense"}, {"receipt", file}, {"receipt", "--keys", file, file}, {"receipt", "--keys", keys, filepath.Join(dir, "missing")},
 		{"receipt", "--keys", keys, body}, {"ledger", "--keys", keys}, {"consistency", "--keys", keys, file, file}, {"receipt", "--flag", "x"},
 	} {
-		if _, err := run(t, args...); err == nil || errors.As(err, &verify.Bad{}) {
+		if _, err := run(t, args...); err == nil || errors.As(err, &verify.BadError{}) {
 			t.Errorf("%v: %v", args, err)
 		}
 	}
@@ -263,7 +263,7 @@ func TestConsistencyCommand(t *testing.T) {
 	}
 	split := write(t, dir, "split", w.signed(make([]byte, 32), 2))
 	for _, pair := range [][2]string{{late, early}, {split, late}} {
-		if out, err := run(t, "consistency", "--keys", keys, "--ledger", dir, pair[0], pair[1]); !errors.As(err, &verify.Bad{}) {
+		if out, err := run(t, "consistency", "--keys", keys, "--ledger", dir, pair[0], pair[1]); !errors.As(err, &verify.BadError{}) {
 			t.Errorf("%v: %s, %v", pair, out, err)
 		}
 	}

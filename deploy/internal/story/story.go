@@ -32,6 +32,8 @@ type Suite interface {
 	// Runs says whether a service is part of the suite.
 	Runs(service string) bool
 	Records(ctx context.Context, service string, events ...string) ([]*auditv1.Record, error)
+	// Verify runs samvirke-verify on a receipt as JSON; an error when it does not hold.
+	Verify(ctx context.Context, receipt []byte) (string, error)
 }
 
 // Cast is who takes part.
@@ -120,6 +122,7 @@ type chapter struct {
 func chapters() []chapter {
 	return []chapter{
 		{"Identity: from a number to what a purpose allows", stack.IdentityName, identityChapter},
+		{"The ledger: an exchange is proved", stack.AuditName, ledgerChapter},
 	}
 }
 

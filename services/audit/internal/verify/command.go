@@ -44,14 +44,14 @@ func (e usageError) Error() string {
 // ExitCode implements app.ExitCoder.
 func (usageError) ExitCode() int { return app.ExitUsage }
 
-// Bad is the outcome of a check that failed.
-type Bad struct{ what string }
+// BadError is the outcome of a check that failed.
+type BadError struct{ what string }
 
 // Error says what is wrong.
-func (b Bad) Error() string { return "DOES NOT HOLD: " + b.what }
+func (b BadError) Error() string { return "DOES NOT HOLD: " + b.what }
 
 // ExitCode implements app.ExitCoder.
-func (Bad) ExitCode() int { return 1 }
+func (BadError) ExitCode() int { return 1 }
 
 // unreadable is a file that can't be read.
 type unreadable struct{ error }
@@ -142,14 +142,14 @@ func (c call) receipt(r *auditv1.Receipt, out io.Writer) error {
 	p := receipt.Of(r)
 	cp, err := p.Verify(c.keys)
 	if err != nil {
-		return Bad{fmt.Sprintf("receipt of event %s: %v", r.GetEventId(), err)}
+		return BadError{fmt.Sprintf("receipt of event %s: %v", r.GetEventId(), err)}
 	}
 	seen, err := record.Join(&p.Parts)
 	if err != nil {
-		return Bad{fmt.Sprintf("receipt of event %s: %v", r.GetEventId(), err)}
+		return BadError{fmt.Sprintf("receipt of event %s: %v", r.GetEventId(), err)}
 	}
 	if seen.GetEventId() != "" && seen.GetEventId() != r.GetEventId() || seen.GetItem() != r.GetItem() {
-		return Bad{fmt.Sprintf("receipt of event %s holds the record of another", r.GetEventId())}
+		return BadError{fmt.Sprintf("receipt of event %s holds the record of another", r.GetEventId())}
 	}
 	for _, body := range []struct {
 		what, file string
@@ -163,7 +163,7 @@ func (c call) receipt(r *auditv1.Receipt, out io.Writer) error {
 			return err
 		}
 		if !proofs.Proves(seen.GetDigestKey(), raw, body.digest) {
-			return Bad{fmt.Sprintf("event %s: this is not the %s of the exchange", r.GetEventId(), body.what)}
+			return BadError{fmt.Sprintf("event %s: this is not the %s of the exchange", r.GetEventId(), body.what)}
 		}
 		if err := say(out, "the %s is that of the exchange", body.what); err != nil {
 			return err
@@ -186,7 +186,7 @@ func (c call) open(file string) (proofs.Checkpoint, error) {
 	}
 	cp, err := c.keys.Open(raw, "")
 	if err != nil {
-		return cp, Bad{fmt.Sprintf("%s: %v", file, err)}
+		return cp, BadError{fmt.Sprintf("%s: %v", file, err)}
 	}
 	return cp, nil
 }
@@ -209,7 +209,7 @@ func consistency(ctx context.Context, c call, out io.Writer) error {
 		return errors.Join(err1, err2)
 	}
 	if earlier.Size > later.Size || earlier.Origin != later.Origin {
-		return Bad{proofs.ErrConsistency.Error()}
+		return BadError{proofs.ErrConsistency.Error()}
 	}
 	var path [][]byte
 	if earlier.Size > 0 && earlier.Size < later.Size {
@@ -222,7 +222,7 @@ func consistency(ctx context.Context, c call, out io.Writer) error {
 		}
 	}
 	if err := proofs.Consistent(earlier, later, path); err != nil {
-		return Bad{err.Error()}
+		return BadError{err.Error()}
 	}
 	return say(out, "HOLDS: the tree of %d records extends that of %d", later.Size, earlier.Size)
 }
@@ -240,11 +240,11 @@ func ledger(ctx context.Context, c call, out io.Writer) error {
 	case err != nil:
 		return err
 	case found.Fault == proofs.CheckpointInvalid || found.Fault == proofs.CheckpointReplaced:
-		return Bad{found.Fault.String()}
+		return BadError{found.Fault.String()}
 	case found.Fault != proofs.NoFault && found.Event != "":
-		return Bad{fmt.Sprintf("record %d (event %s): %s", found.Index, found.Event, found.Fault)}
+		return BadError{fmt.Sprintf("record %d (event %s): %s", found.Index, found.Event, found.Fault)}
 	case found.Fault != proofs.NoFault:
-		return Bad{fmt.Sprintf("record %d: %s", found.Index, found.Fault)}
+		return BadError{fmt.Sprintf("record %d: %s", found.Index, found.Fault)}
 	}
 	return say(out, "HOLDS: %d records, %d of them read and %d erased", found.Size, found.Records, found.Erased)
 }
