@@ -13,6 +13,10 @@ import (
 func (s *sandbox) services() string {
 	var b strings.Builder
 	for _, p := range s.suite.Programs() {
+		if p.REST {
+			fmt.Fprintf(&b, "  %-11s %s   (REST, TLS 1.3, both sides verified)\n  %-11s %s/docs/   (documentation, for everybody)\n", p.Name, s.suite.RESTURL(), "", s.suite.PublicURL())
+			continue
+		}
 		fmt.Fprintf(&b, "  %-11s %s   (gRPC, TLS 1.3, both sides verified; gRPC reflection is on)\n", p.Name, s.suite.Addr(p.Name))
 	}
 	return b.String()

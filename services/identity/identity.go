@@ -158,7 +158,7 @@ func (p *Parts) build(cfg Config, seal *keys.AEAD, index *keys.PRF, token *keys.
 		return err
 	}
 	p.api, err = api.New(api.Deps{
-		UseCases: p.service, Caller: caller, Item: audit.WithItem, EventID: eventID,
+		UseCases: p.service, Caller: caller, Item: audit.WithItem, EventID: eventID, Workers: batchWorkers(registers),
 		Tokens: page.NewCodec[api.Position](token, p.clock, cfg.Feed.Keep), Poll: cfg.Feed.Poll,
 	})
 	return err
@@ -185,4 +185,13 @@ func (p *Parts) Import(ctx context.Context, r io.ReadSeeker) (importer.Report, e
 		return importer.Report{}, err
 	}
 	return im.Import(ctx, r)
+}
+
+// batchWorkers returns how many items of a batch are looked up at a time. The database is fastest one by one; registers are far away.
+func batchWorkers(registers map[nationalid.Country]core.Register) int {
+	const live = 8
+	if len(registers) > 0 {
+		return live
+	}
+	return 1
 }

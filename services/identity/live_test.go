@@ -17,6 +17,7 @@ import (
 	"samvirke.dev/services/identity/internal/core/civil"
 	"samvirke.dev/services/identity/internal/core/names"
 	"samvirke.dev/services/identity/internal/core/nationalid"
+	"samvirke.dev/services/identity/internal/importer"
 	"samvirke.dev/services/identity/synthetic"
 	"samvirke.dev/services/platform/clock"
 	"samvirke.dev/services/platform/sqlkit"
@@ -32,6 +33,7 @@ type register struct {
 	fail    error
 	asked   int
 	last    core.Inquiry
+	gate    func() // if set, each question goes through it
 }
 
 func newRegister(c clock.Clock) *register {
@@ -40,6 +42,9 @@ func newRegister(c clock.Clock) *register {
 
 // Lookup implements core.Register.
 func (r *register) Lookup(ctx context.Context, ask core.Inquiry) (*core.Person, error) {
+	if r.gate != nil {
+		r.gate()
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.asked++
@@ -513,4 +518,44 @@ func TestProtectionFoundByQuestion(t *testing.T) {
 	}
 	got, _ := c.told(token, 1)
 	kinds(t, got, identityv1.AddressChangeKind_ADDRESS_CHANGE_KIND_PROTECTION_SET)
+}
+
+// The items of a batch are asked for at the same time, several at once: each waits here until three others are under way. Each leaves a
+// record of its own all the same.
+func TestBatchIsAskedTogether(t *testing.T) {
+	t.Parallel()
+	w, se, _, _ := live(t)
+	const together, persons = 4, 32
+	var lines []importer.Line
+	for i := range persons {
+		number := synthSE(i)
+		se.put(t, number, nil)
+		lines = append(lines, importer.Line{Number: number, BirthDate: birthOf(number)})
+	}
+	var mu sync.Mutex
+	waiting, open := 0, make(chan struct{})
+	se.gate = func() {
+		mu.Lock()
+		at := open
+		if waiting++; waiting == together {
+			waiting, open = 0, make(chan struct{})
+			close(at)
+		}
+		mu.Unlock()
+		<-at
+	}
+	out, err := w.as(fundSE).batch(lines...)
+	must(t, err)
+	for i, r := range out.GetResults() {
+		if r.GetVerdict() != match {
+			t.Errorf("item %d: %v", i, r)
+		}
+	}
+	subjects := map[string]bool{}
+	for _, r := range w.AllRecords() {
+		subjects[r.GetSubjectRef()] = true
+	}
+	if len(out.GetResults()) != persons || len(subjects) != persons {
+		t.Errorf("%d results, %d subjects", len(out.GetResults()), len(subjects))
+	}
 }

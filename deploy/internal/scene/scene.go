@@ -30,6 +30,9 @@ const system = "caseworker"
 // agency is the sandbox's agency, which does not exist.
 const agency = "SE:2020009999"
 
+// insurer is the Danish fund's insurance agency, which does not exist either.
+const insurer = "DK:70000063"
+
 // The persons of the story; see the README beside the persons for what each stands for.
 const (
 	dane           = "DK:0709614126"
@@ -49,11 +52,12 @@ type Scene struct {
 // Load reads the scene.
 func Load() (*Scene, error) {
 	s := &Scene{Cast: story.Cast{
+		Insurer:    partner(insurer),
 		DanishFund: caller(persons.FundDK), OtherDanishFund: caller(persons.OtherFundDK),
 		SwedishFund: caller(persons.FundSE), OtherSwedishFund: caller(persons.OtherFundSE), Agency: caller(agency),
 		Names: map[string]string{
 			persons.FundDK: "A-kassen Nord", persons.OtherFundDK: "A-kassen Syd", persons.FundSE: "A-kassan Ett",
-			persons.OtherFundSE: "A-kassan Två", agency: "Provmyndigheten",
+			persons.OtherFundSE: "A-kassan Två", agency: "Provmyndigheten", insurer: "Nord Forsikringsagentur",
 		},
 	}}
 	for number, into := range map[string]*story.Person{
@@ -77,6 +81,13 @@ func Load() (*Scene, error) {
 func caller(org string) stack.Caller {
 	country, number, _ := strings.Cut(org, ":")
 	return stack.Caller{Country: country, Number: number, System: system}
+}
+
+// partner is a caller whose certificate comes from the authority for partners.
+func partner(org string) stack.Caller {
+	c := caller(org)
+	c.Partner = true
+	return c
 }
 
 // bare is a person of whom the story needs no name.
@@ -117,13 +128,15 @@ func (s *Scene) programs(r *stack.Registers) []stack.Program {
 	return []stack.Program{
 		stack.Audit(),
 		stack.Identity(s.Callers(), persons.PublishedNumbers(), r),
+		stack.Insurance([]string{insurer}, sharing()),
+		stack.Gateway(stack.IdentityName, stack.InsuranceName),
 	}
 }
 
 // Callers are all who get a client certificate.
 func (s *Scene) Callers() []stack.Caller {
 	c := s.Cast
-	return []stack.Caller{c.DanishFund, c.OtherDanishFund, c.SwedishFund, c.OtherSwedishFund, c.Agency}
+	return []stack.Caller{c.DanishFund, c.OtherDanishFund, c.SwedishFund, c.OtherSwedishFund, c.Agency, c.Insurer}
 }
 
 // Import loads the published test persons.

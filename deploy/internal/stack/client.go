@@ -38,6 +38,9 @@ func (s *Stack) DialAs(service string, files localca.Files, opts ...grpc.DialOpt
 
 // Healthy asks a service for its health over gRPC, as an orchestrator would, until it serves or ctx ends.
 func (s *Stack) Healthy(ctx context.Context, service string, c Caller) error {
+	if service == GatewayName {
+		return s.restHealthy(ctx, c)
+	}
 	conn, err := s.Dial(service, c)
 	if err != nil {
 		return err

@@ -19,6 +19,8 @@ type Program struct {
 	Keys []bootstrap.Key
 	// Grants are uses of keys beyond that, such as signing.
 	Grants []bootstrap.Grant
+	// REST says that it is called over HTTP and has no data of its own.
+	REST bool
 	// DNSNames are host names that its certificate bears, for clients that check them.
 	DNSNames []string
 	// Settings is its own part of the configuration; s has the addresses of the others. It is merged over the shared part: a map
@@ -35,7 +37,11 @@ func platformClasses() []string { return []string{"audit", "response"} }
 // keys are the transit keys that must be there before the program starts: a service may not create any.
 func (p Program) keys() []bootstrap.Key {
 	var out []bootstrap.Key
-	for _, class := range append(platformClasses(), p.Classes...) {
+	classes := append(platformClasses(), p.Classes...)
+	if p.REST {
+		classes = p.Classes
+	}
+	for _, class := range classes {
 		out = append(out, bootstrap.Key{Name: p.Name + "-" + class})
 	}
 	return append(out, p.Keys...)
@@ -58,7 +64,10 @@ func (s *Stack) settings(p Program, roleIDFile, secretIDFile, caFile string) map
 		"vault": m{
 			"address": s.cfg.Vault.Address, "ca_file": caFile, "role_id_file": roleIDFile, "secret_id_file": secretIDFile,
 		},
-		"pki":        m{"mount": bootstrap.ServiceMount, "role": p.Name, "ttl": or(s.cfg.CertTTL, 12*time.Hour).String()},
+		"pki": m{
+			"mount": bootstrap.ServiceMount, "role": p.Name, "ttl": or(s.cfg.CertTTL, 12*time.Hour).String(),
+			"trust_mounts": []string{bootstrap.OrgMount, bootstrap.PartnerMount},
+		},
 		"transit":    m{"mount": bootstrap.TransitMount},
 		"agreements": m{"dir": s.AgreementDir()},
 		"accept":     m{"trust_domains": []string{TrustDomain}, "services": s.callersOf(p.Name), "edges": s.edgesOf(p.Name)},

@@ -62,6 +62,8 @@ type Caller struct {
 	Country string
 	Number  string
 	System  string
+	// Partner says that its certificate comes from the authority for partners.
+	Partner bool
 }
 
 // Org is the organisation as agreements name it.
@@ -79,6 +81,7 @@ type Stack struct {
 	idle     func()
 	files    map[Caller]localca.Files
 	addrs    map[string]string   // where each program listens
+	public   string              // where the gateway shows its documentation
 	logs     map[string]*os.File // by program
 	running  map[string]*Service
 }
@@ -130,7 +133,9 @@ func (s *Stack) chooseAddrs(ctx context.Context) error {
 		}
 		s.addrs[p.Name] = addr
 	}
-	return nil
+	var err error
+	s.public, err = freeAddr(ctx, taken)
+	return err
 }
 
 // bootstrap configures Vault and takes from it what services and callers need.
@@ -169,15 +174,19 @@ func (s *Stack) bootstrap(ctx context.Context) error {
 }
 
 func (s *Stack) spec() (bootstrap.Spec, error) {
-	orgs := bootstrap.Class{Mount: bootstrap.OrgMount}
+	orgs, partners := bootstrap.Class{Mount: bootstrap.OrgMount}, bootstrap.Class{Mount: bootstrap.PartnerMount}
 	for _, c := range s.cfg.Callers {
 		id, err := c.ID()
 		if err != nil {
 			return bootstrap.Spec{}, err
 		}
-		orgs.Organisations = append(orgs.Organisations, id)
+		if c.Partner {
+			partners.Organisations = append(partners.Organisations, id)
+		} else {
+			orgs.Organisations = append(orgs.Organisations, id)
+		}
 	}
-	out := bootstrap.Spec{TrustDomain: TrustDomain, Classes: []bootstrap.Class{orgs}}
+	out := bootstrap.Spec{TrustDomain: TrustDomain, Classes: []bootstrap.Class{orgs, partners}}
 	for _, p := range s.cfg.Programs {
 		out.Services = append(out.Services, p.service())
 		out.Keys = append(out.Keys, p.keys()...)
@@ -191,7 +200,11 @@ func (s *Stack) issue(ctx context.Context, c Caller) error {
 	if err != nil {
 		return err
 	}
-	issued, err := bootstrap.IssueOrganisation(ctx, s.operator, id, callerLife)
+	mount := bootstrap.OrgMount
+	if c.Partner {
+		mount = bootstrap.PartnerMount
+	}
+	issued, err := bootstrap.IssueFrom(ctx, s.operator, mount, id, callerLife)
 	if err != nil {
 		return err
 	}

@@ -28,8 +28,8 @@ func check(s step, r *auditv1.Record) error {
 		}
 		want("number of fields disclosed", len(r.GetFields()), 0)
 	} else {
-		want("number of fields disclosed is zero", len(r.GetFields()) == 0, false)
-		want("subject is empty", r.GetSubjectRef() == "", false)
+		want("number of fields disclosed is zero", len(r.GetFields()) == 0, s.plain)
+		want("subject is empty", r.GetSubjectRef() == "", s.nobody)
 		want("agreement is missing", r.GetAgreement().GetId() == "", false)
 	}
 	want("decision", r.GetDecision(), decision)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
@@ -29,6 +30,8 @@ type Suite interface {
 	Dial(service string, c stack.Caller, opts ...grpc.DialOption) (*grpc.ClientConn, error)
 	DialAs(service string, files localca.Files, opts ...grpc.DialOption) (*grpc.ClientConn, error)
 	Handshake(ctx context.Context, service string, files localca.Files) error
+	// REST is the gateway's address and a client with a caller's certificate.
+	REST(c stack.Caller) (url string, client *http.Client, err error)
 	// Runs says whether a service is part of the suite.
 	Runs(service string) bool
 	Records(ctx context.Context, service string, events ...string) ([]*auditv1.Record, error)
@@ -43,6 +46,7 @@ type Cast struct {
 	SwedishFund      stack.Caller
 	OtherSwedishFund stack.Caller
 	Agency           stack.Caller
+	Insurer          stack.Caller
 	// Names are what people call the organisations, by their id such as DK:12345678.
 	Names map[string]string
 
@@ -122,6 +126,8 @@ type chapter struct {
 func chapters() []chapter {
 	return []chapter{
 		{"Identity: from a number to what a purpose allows", stack.IdentityName, identityChapter},
+		{"Insurance: what a partner gets of a member, and how it ends", stack.InsuranceName, insuranceChapter},
+		{"The gateway: the same door over REST", stack.GatewayName, gatewayChapter},
 		{"The ledger: an exchange is proved", stack.AuditName, ledgerChapter},
 	}
 }
@@ -186,6 +192,8 @@ type step struct {
 	records int
 	// several says that it leaves one record or more, as many as it happened to tell of.
 	several bool
+	// plain says that the answer discloses nothing personal; nobody, that the call is not about a person.
+	plain, nobody bool
 	// record checks each audit record beyond what holds for every step.
 	record func(*auditv1.Record) error
 }

@@ -154,7 +154,7 @@ func TestRecordHoldsEverything(t *testing.T) {
 	if got.GetSubjectRef() == "" || strings.Contains(got.GetSubjectRef(), "7403851013") {
 		t.Errorf("subject %q", got.GetSubjectRef())
 	}
-	checkUnset(t, got, "approver_id", "reasons", "status_code", "item")
+	checkUnset(t, got, "approver_id", "reasons", "status_code", "item", "rule_decision")
 }
 
 // digestOf makes the digest of a body as whoever kept it does.

@@ -56,6 +56,7 @@ type subject struct {
 	source    vocabularyv1.Source
 	retrieved time.Time
 	denied    []commonv1.Reason // why this person's data were withheld by the use case
+	rule      *auditv1.RuleDecision
 }
 
 type key struct{}

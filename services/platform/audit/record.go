@@ -29,6 +29,7 @@ func (r *Recorder) record(e *Entry, about subject, number int, ended time.Time, 
 	if e.Method != nil {
 		out.Operation = e.Method.Rule.GetOperation()
 	}
+	out.RuleDecision = about.rule
 	describeDecision(out, e)
 	if len(about.denied) > 0 {
 		out.Decision, out.Reasons, out.Fields = auditv1.Decision_DECISION_DENY, about.denied, nil

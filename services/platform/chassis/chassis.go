@@ -297,6 +297,9 @@ func (c *Chassis) ShipTo(sink audit.Sink) error {
 	return nil
 }
 
+// Recorder writes the records of what the service does by itself.
+func (c *Chassis) Recorder() *audit.Recorder { return c.recorder }
+
 // NewRecorder returns the recorder and the reader of a service's audit records.
 func NewRecorder(
 	ctx context.Context, db *sqlkit.DB, ring *keys.Ring, clk clock.Clock, writer *auditv1.Writer,

@@ -97,6 +97,12 @@ func permissionRow(r Reason) (Row, bool) {
 	case commonv1.Reason_REASON_ACCESS_NOT_APPROVED:
 		return Row{Denied, "Whom the records are about is shown only with an approved access.", ActorCaller,
 			"Request an access and have another employee approve it."}, true
+	case commonv1.Reason_REASON_HUMAN_REQUIRED:
+		return Row{Denied, "A natural person must decide this.", ActorCaller,
+			"Name the employee who decides in context.actor_id."}, true
+	case commonv1.Reason_REASON_OTHER_PERSON_REQUIRED:
+		return Row{Denied, "Another person than the one who decided before must decide this.", ActorCaller,
+			"Let another employee decide."}, true
 	case commonv1.Reason_REASON_SECRECY_TEST_MISSING:
 		return Row{Denied, "A secrecy test must be recorded first.", ActorController,
 			"Let an employee test each field and record the outcome."}, true

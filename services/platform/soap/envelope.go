@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -59,7 +60,8 @@ func decode(raw []byte, limit int64, charset string, known names, answer any) er
 		return err
 	}
 	s := newScanner(raw, limit, charset, known)
-	e := envelope{dec: xml.NewTokenDecoder(s)}
+	r := &resolver{source: s}
+	e := envelope{dec: xml.NewTokenDecoder(r), resolver: r}
 	err = e.read(root, answer)
 	_, isFault := errors.AsType[*Fault](err)
 	switch {
@@ -91,7 +93,8 @@ func rootOf(answer any) (xml.Name, error) {
 
 // envelope walks through one envelope.
 type envelope struct {
-	dec *xml.Decoder
+	dec      *xml.Decoder
+	resolver *resolver
 }
 
 func (e *envelope) read(root xml.Name, answer any) error {
@@ -168,6 +171,11 @@ func (e *envelope) body(root xml.Name, answer any) error {
 		return e.fault(start)
 	case start.Name != root:
 		return malformed("another element than expected")
+	}
+	if w, ok := answer.(Within); ok {
+		e.resolver.within(w.Keeps)
+		start.Attr = slices.DeleteFunc(start.Attr, named)
+		answer = w.Content()
 	}
 	if err := e.dec.DecodeElement(answer, start); err != nil {
 		return err

@@ -40,6 +40,7 @@ const TrustDomain = "samvirke.example"
 
 // Options say what server to start.
 type Options struct {
+	Name       string     // of the service; test when empty
 	DB         *sqlkit.DB // SQLite in memory when nil
 	Migrations fs.FS      // of the service; may be nil
 	Agreements map[string]string
@@ -66,6 +67,7 @@ type Server struct {
 	Logs    *SafeBuffer
 	Wrap    *LocalWrap
 
+	name       string
 	recorder   *audit.Recorder
 	agreements atomic.Pointer[agreement.Set]
 	t          testing.TB
@@ -80,7 +82,10 @@ func Start(t testing.TB, o Options) *Server {
 	if o.Wrap == nil {
 		o.Wrap = NewLocalWrap()
 	}
-	s := &Server{t: t, CA: certtest.New(t, TrustDomain), DB: o.DB, Logs: &SafeBuffer{}, Wrap: o.Wrap}
+	if o.Name == "" {
+		o.Name = "test"
+	}
+	s := &Server{t: t, name: o.Name, CA: certtest.New(t, TrustDomain), DB: o.DB, Logs: &SafeBuffer{}, Wrap: o.Wrap}
 	if s.DB == nil {
 		s.DB = sqltest.Open(t, sqltest.MemoryConfig(t))
 	}
@@ -114,7 +119,7 @@ func (s *Server) openKeys(o Options) {
 	s.must(err)
 	s.Keys = ring
 	recorder, reader, err := chassis.NewRecorder(context.WithoutCancel(s.t.Context()), s.DB, ring, o.Clock,
-		&auditv1.Writer{Service: "test", Version: "test", Instance: "test"})
+		&auditv1.Writer{Service: o.Name, Version: "test", Instance: "test"})
 	s.must(err)
 	s.recorder, s.Records = recorder, reader
 }
@@ -132,7 +137,7 @@ func (s *Server) telemetry(edit func(*telemetry.Config)) *telemetry.Telemetry {
 
 func (s *Server) openServer(o Options, tel *telemetry.Telemetry) {
 	s.t.Helper()
-	s.Source = s.CA.Source(s.CA.Service("test"))
+	s.Source = s.CA.Source(s.CA.Service(s.name))
 	config, err := mtls.ServerConfig(s.Source, mtls.Accept{
 		TrustDomains: []string{TrustDomain}, Kinds: []workload.Kind{workload.KindOrganisation, workload.KindService},
 	})
@@ -196,7 +201,7 @@ func (s *Server) serve(tel *telemetry.Telemetry) {
 // ClientTLS returns the configuration of a caller of that identity.
 func (s *Server) ClientTLS(id workload.ID, opts ...certtest.Option) *tls.Config {
 	s.t.Helper()
-	config, err := mtls.ClientConfig(s.CA.Source(id, opts...), s.CA.Service("test"))
+	config, err := mtls.ClientConfig(s.CA.Source(id, opts...), s.CA.Service(s.name))
 	s.must(err)
 	return config
 }
@@ -220,6 +225,9 @@ func (s *Server) Dial(id workload.ID, opts ...grpc.DialOption) *grpc.ClientConn 
 	s.t.Cleanup(func() { s.must(conn.Close()) })
 	return conn
 }
+
+// Recorder writes the records of what the service does by itself.
+func (s *Server) Recorder() *audit.Recorder { return s.recorder }
 
 // AllRecords returns every audit record, in the order of writing.
 func (s *Server) AllRecords() []*auditv1.Record {

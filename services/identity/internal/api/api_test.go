@@ -64,6 +64,7 @@ func (c *cases) ProtectionStatus(_ context.Context, who core.Caller, handle stri
 func newServer(t *testing.T, c *cases) *api.Server {
 	t.Helper()
 	s, err := api.New(api.Deps{
+		Workers:  1,
 		UseCases: c,
 		Caller:   func(context.Context) core.Caller { return core.Caller{Controller: "DK:10000017", Role: core.RoleFund} },
 		Item:     func(ctx context.Context, _ int) context.Context { return ctx },

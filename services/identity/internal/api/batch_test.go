@@ -53,7 +53,7 @@ func batchServer(t *testing.T) (*Server, *batchCases) {
 	t.Helper()
 	b := &batchCases{}
 	s, err := New(Deps{
-		UseCases: b, Caller: func(context.Context) core.Caller { return core.Caller{} },
+		Workers: 1, UseCases: b, Caller: func(context.Context) core.Caller { return core.Caller{} },
 		Item:    func(ctx context.Context, i int) context.Context { return context.WithValue(ctx, itemNumber{}, i) },
 		EventID: func(context.Context) string { return "event" },
 		Tokens:  page.NewCodec[Position](nil, clock.System(), 0), Poll: time.Second,

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
@@ -38,6 +39,8 @@ type Deps struct {
 	Caller func(ctx context.Context) core.Caller
 	// Item returns the context in which item i (from 0) of a batch is handled, so that it leaves a record of its own.
 	Item func(ctx context.Context, i int) context.Context
+	// Workers is how many items of a batch are looked up at the same time: 1 where the database answers, more where registers do.
+	Workers int
 	// EventID returns the id of the running call's audit records.
 	EventID func(ctx context.Context) string
 	// Tokens makes and reads the resume tokens of StreamAddressChanges.
@@ -60,8 +63,8 @@ type Server struct {
 
 // New returns the server.
 func New(d Deps) (*Server, error) {
-	if d.UseCases == nil || d.Caller == nil || d.Item == nil || d.EventID == nil || d.Tokens == nil || d.Poll <= 0 {
-		return nil, errors.New("identity: api: use cases, caller, item, event id, tokens and poll are required")
+	if d.UseCases == nil || d.Caller == nil || d.Item == nil || d.EventID == nil || d.Tokens == nil || d.Poll <= 0 || d.Workers < 1 {
+		return nil, errors.New("identity: api: use cases, caller, item, event id, tokens, poll and workers are required")
 	}
 	return &Server{deps: d}, nil
 }
@@ -129,20 +132,44 @@ func (s *Server) verifyAll(ctx context.Context, in *identityv1.BatchVerifyReques
 	out := &identityv1.BatchVerifyResponse{
 		EventId: s.deps.EventID(ctx), Results: make([]*identityv1.BatchResult, len(in.GetItems())),
 	}
-	for i, item := range in.GetItems() {
-		ctx := s.deps.Item(ctx, i)
-		answer, err := s.deps.UseCases.Verify(ctx, s.deps.Caller(ctx), claim(item))
-		reason, ours := itemReason(err)
-		switch {
-		case ours:
-			return nil, failure(err, "items")
-		case err != nil:
-			out.Results[i] = &identityv1.BatchResult{Reason: reason}
-		default:
-			out.Results[i] = &identityv1.BatchResult{Verdict: toVerdict(answer.Verdict)}
+	items := make([]context.Context, len(in.GetItems()))
+	for i := range items { // all of them first: the record grows with each
+		items[i] = s.deps.Item(ctx, i)
+	}
+	if s.deps.Workers == 1 {
+		for i, item := range in.GetItems() {
+			var err error
+			if out.Results[i], err = s.verifyOne(items[i], item); err != nil { //nolint:contextcheck // an item's context is made of ours
+				return nil, err
+			}
 		}
+		return out, nil
+	}
+	var all errgroup.Group
+	all.SetLimit(s.deps.Workers)
+	for i, item := range in.GetItems() {
+		all.Go(func() (err error) { //nolint:contextcheck // an item's context is made of ours
+			out.Results[i], err = s.verifyOne(items[i], item)
+			return err
+		})
+	}
+	if err := all.Wait(); err != nil {
+		return nil, err
 	}
 	return out, nil
+}
+
+func (s *Server) verifyOne(ctx context.Context, item *identityv1.BatchItem) (*identityv1.BatchResult, error) {
+	answer, err := s.deps.UseCases.Verify(ctx, s.deps.Caller(ctx), claim(item))
+	reason, ours := itemReason(err)
+	switch {
+	case ours:
+		return nil, failure(err, "items")
+	case err != nil:
+		return &identityv1.BatchResult{Reason: reason}, nil //nolint:nilerr // the item's own matter
+	default:
+		return &identityv1.BatchResult{Verdict: toVerdict(answer.Verdict)}, nil
+	}
 }
 
 var _ identityv1.IdentityServiceServer = (*Server)(nil)

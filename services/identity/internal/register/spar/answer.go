@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/xml"
 	"fmt"
+	"strings"
 
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/trace"
@@ -31,10 +32,13 @@ type content struct {
 // Root names the element: no other is read.
 func (a *answer) Root() xml.Name { return a.root }
 
-// UnmarshalXML implements xml.Unmarshaler.
-func (a *answer) UnmarshalXML(d *xml.Decoder, start xml.StartElement) error {
+// Keeps says that all of SPAR's namespaces are read: those of parts change with their versions, their elements keep their names.
+func (a *answer) Keeps(space string) bool { return strings.HasPrefix(space, schemas) }
+
+// Content is what they are read into.
+func (a *answer) Content() any {
 	a.content = content{}
-	return soap.DecodeWithin(d, start, ours, &a.content)
+	return &a.content
 }
 
 // uuid returns the UUID under which SPAR's support finds the answer, or "" if it is none: what stands there is told to others.
@@ -87,6 +91,8 @@ func faultMeaning(fault *soap.Fault) error {
 	}
 	return fmt.Errorf("%w: %s", kind, fault.Error())
 }
+
+var _ soap.Within = (*answer)(nil)
 
 // note writes the answer's UUID into the trace of the call.
 func note(ctx context.Context, id string) {

@@ -1,9 +1,6 @@
 package spar
 
-import (
-	"encoding/xml"
-	"strings"
-)
+import "encoding/xml"
 
 // Versions of Personsök.
 const (
@@ -49,6 +46,3 @@ func (v version) question() xml.Name {
 func (v version) answer() xml.Name {
 	return xml.Name{Space: v.schema + "personsokningsvar", Local: "SPARPersonsokningSvar"}
 }
-
-// ours reports whether a namespace is SPAR's: those of parts change with their versions, their elements keep their names.
-func ours(space string) bool { return strings.HasPrefix(space, schemas) }

@@ -259,7 +259,9 @@ type Record struct {
 	// Which item of a streamed batch this record is about; 0 for a call about one person.
 	Item uint32 `protobuf:"varint,32,opt,name=item,proto3" json:"item,omitempty"`
 	// Random key of this record's digests, 16 bytes: a party that kept a body makes the digest anew and compares.
-	DigestKey     []byte `protobuf:"bytes,33,opt,name=digest_key,json=digestKey,proto3" json:"digest_key,omitempty"`
+	DigestKey []byte `protobuf:"bytes,33,opt,name=digest_key,json=digestKey,proto3" json:"digest_key,omitempty"`
+	// What a rule came to, where the record is about a decision of one (domain C.3).
+	RuleDecision  *RuleDecision `protobuf:"bytes,40,opt,name=rule_decision,json=ruleDecision,proto3" json:"rule_decision,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -525,6 +527,122 @@ func (x *Record) GetDigestKey() []byte {
 	return nil
 }
 
+func (x *Record) GetRuleDecision() *RuleDecision {
+	if x != nil {
+		return x.RuleDecision
+	}
+	return nil
+}
+
+// What a rule came to about the record's person.
+type RuleDecision struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Rule, such as DK-ALF-46.
+	RuleId string `protobuf:"bytes,1,opt,name=rule_id,json=ruleId,proto3" json:"rule_id,omitempty"`
+	// Version of its values, such as DK-2023-10.
+	RuleVersion string `protobuf:"bytes,2,opt,name=rule_version,json=ruleVersion,proto3" json:"rule_version,omitempty"`
+	// Outcome, such as NO_DIFFERENCE.
+	Outcome string `protobuf:"bytes,3,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	// All reasons, in the order of the rule.
+	Codes []string `protobuf:"bytes,4,rep,name=codes,proto3" json:"codes,omitempty"`
+	// No person took part.
+	Automatic bool `protobuf:"varint,5,opt,name=automatic,proto3" json:"automatic,omitempty"`
+	// The four answers C1 to C4 (MIN-15), true when the condition holds; none where the rule does not ask them.
+	Answers []bool `protobuf:"varint,6,rep,packed,name=answers,proto3" json:"answers,omitempty"`
+	// Id of the decision.
+	DecisionId string `protobuf:"bytes,7,opt,name=decision_id,json=decisionId,proto3" json:"decision_id,omitempty"`
+	// Keyed digest of what went into it.
+	InputsDigest  []byte `protobuf:"bytes,8,opt,name=inputs_digest,json=inputsDigest,proto3" json:"inputs_digest,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RuleDecision) Reset() {
+	*x = RuleDecision{}
+	mi := &file_samvirke_audit_v1_record_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RuleDecision) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RuleDecision) ProtoMessage() {}
+
+func (x *RuleDecision) ProtoReflect() protoreflect.Message {
+	mi := &file_samvirke_audit_v1_record_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RuleDecision.ProtoReflect.Descriptor instead.
+func (*RuleDecision) Descriptor() ([]byte, []int) {
+	return file_samvirke_audit_v1_record_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *RuleDecision) GetRuleId() string {
+	if x != nil {
+		return x.RuleId
+	}
+	return ""
+}
+
+func (x *RuleDecision) GetRuleVersion() string {
+	if x != nil {
+		return x.RuleVersion
+	}
+	return ""
+}
+
+func (x *RuleDecision) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
+}
+
+func (x *RuleDecision) GetCodes() []string {
+	if x != nil {
+		return x.Codes
+	}
+	return nil
+}
+
+func (x *RuleDecision) GetAutomatic() bool {
+	if x != nil {
+		return x.Automatic
+	}
+	return false
+}
+
+func (x *RuleDecision) GetAnswers() []bool {
+	if x != nil {
+		return x.Answers
+	}
+	return nil
+}
+
+func (x *RuleDecision) GetDecisionId() string {
+	if x != nil {
+		return x.DecisionId
+	}
+	return ""
+}
+
+func (x *RuleDecision) GetInputsDigest() []byte {
+	if x != nil {
+		return x.InputsDigest
+	}
+	return nil
+}
+
 // The service that wrote a record.
 type Writer struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -540,7 +658,7 @@ type Writer struct {
 
 func (x *Writer) Reset() {
 	*x = Writer{}
-	mi := &file_samvirke_audit_v1_record_proto_msgTypes[1]
+	mi := &file_samvirke_audit_v1_record_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -552,7 +670,7 @@ func (x *Writer) String() string {
 func (*Writer) ProtoMessage() {}
 
 func (x *Writer) ProtoReflect() protoreflect.Message {
-	mi := &file_samvirke_audit_v1_record_proto_msgTypes[1]
+	mi := &file_samvirke_audit_v1_record_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -565,7 +683,7 @@ func (x *Writer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Writer.ProtoReflect.Descriptor instead.
 func (*Writer) Descriptor() ([]byte, []int) {
-	return file_samvirke_audit_v1_record_proto_rawDescGZIP(), []int{1}
+	return file_samvirke_audit_v1_record_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Writer) GetService() string {
@@ -609,7 +727,7 @@ type Actor struct {
 
 func (x *Actor) Reset() {
 	*x = Actor{}
-	mi := &file_samvirke_audit_v1_record_proto_msgTypes[2]
+	mi := &file_samvirke_audit_v1_record_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -621,7 +739,7 @@ func (x *Actor) String() string {
 func (*Actor) ProtoMessage() {}
 
 func (x *Actor) ProtoReflect() protoreflect.Message {
-	mi := &file_samvirke_audit_v1_record_proto_msgTypes[2]
+	mi := &file_samvirke_audit_v1_record_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -634,7 +752,7 @@ func (x *Actor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Actor.ProtoReflect.Descriptor instead.
 func (*Actor) Descriptor() ([]byte, []int) {
-	return file_samvirke_audit_v1_record_proto_rawDescGZIP(), []int{2}
+	return file_samvirke_audit_v1_record_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Actor) GetKind() ActorKind {
@@ -687,7 +805,7 @@ type AgreementRef struct {
 
 func (x *AgreementRef) Reset() {
 	*x = AgreementRef{}
-	mi := &file_samvirke_audit_v1_record_proto_msgTypes[3]
+	mi := &file_samvirke_audit_v1_record_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -699,7 +817,7 @@ func (x *AgreementRef) String() string {
 func (*AgreementRef) ProtoMessage() {}
 
 func (x *AgreementRef) ProtoReflect() protoreflect.Message {
-	mi := &file_samvirke_audit_v1_record_proto_msgTypes[3]
+	mi := &file_samvirke_audit_v1_record_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -712,7 +830,7 @@ func (x *AgreementRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgreementRef.ProtoReflect.Descriptor instead.
 func (*AgreementRef) Descriptor() ([]byte, []int) {
-	return file_samvirke_audit_v1_record_proto_rawDescGZIP(), []int{3}
+	return file_samvirke_audit_v1_record_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *AgreementRef) GetId() string {
@@ -751,7 +869,7 @@ type Recipient struct {
 
 func (x *Recipient) Reset() {
 	*x = Recipient{}
-	mi := &file_samvirke_audit_v1_record_proto_msgTypes[4]
+	mi := &file_samvirke_audit_v1_record_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -763,7 +881,7 @@ func (x *Recipient) String() string {
 func (*Recipient) ProtoMessage() {}
 
 func (x *Recipient) ProtoReflect() protoreflect.Message {
-	mi := &file_samvirke_audit_v1_record_proto_msgTypes[4]
+	mi := &file_samvirke_audit_v1_record_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -776,7 +894,7 @@ func (x *Recipient) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Recipient.ProtoReflect.Descriptor instead.
 func (*Recipient) Descriptor() ([]byte, []int) {
-	return file_samvirke_audit_v1_record_proto_rawDescGZIP(), []int{4}
+	return file_samvirke_audit_v1_record_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Recipient) GetId() string {
@@ -804,7 +922,7 @@ var File_samvirke_audit_v1_record_proto protoreflect.FileDescriptor
 
 const file_samvirke_audit_v1_record_proto_rawDesc = "" +
 	"\n" +
-	"\x1esamvirke/audit/v1/record.proto\x12\x11samvirke.audit.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fsamvirke/common/v1/common.proto\x1a!samvirke/options/v1/options.proto\x1a'samvirke/vocabulary/v1/vocabulary.proto\"\x90\x0e\n" +
+	"\x1esamvirke/audit/v1/record.proto\x12\x11samvirke.audit.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fsamvirke/common/v1/common.proto\x1a!samvirke/options/v1/options.proto\x1a'samvirke/vocabulary/v1/vocabulary.proto\"\xde\x0e\n" +
 	"\x06Record\x12!\n" +
 	"\bevent_id\x18\x01 \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\aeventId\x12A\n" +
 	"\n" +
@@ -845,7 +963,18 @@ const file_samvirke_audit_v1_record_proto_rawDesc = "" +
 	"\x0fretention_class\x18\x1f \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\x0eretentionClass\x12\x1a\n" +
 	"\x04item\x18  \x01(\rB\x06\x8a\xe2\x18\x02\b\x02R\x04item\x12%\n" +
 	"\n" +
-	"digest_key\x18! \x01(\fB\x06\x8a\xe2\x18\x02\b\x02R\tdigestKey\"p\n" +
+	"digest_key\x18! \x01(\fB\x06\x8a\xe2\x18\x02\b\x02R\tdigestKey\x12L\n" +
+	"\rrule_decision\x18( \x01(\v2\x1f.samvirke.audit.v1.RuleDecisionB\x06\x8a\xe2\x18\x02\b\x02R\fruleDecision\"\xb8\x02\n" +
+	"\fRuleDecision\x12\x1f\n" +
+	"\arule_id\x18\x01 \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\x06ruleId\x12)\n" +
+	"\frule_version\x18\x02 \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\vruleVersion\x12 \n" +
+	"\aoutcome\x18\x03 \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\aoutcome\x12\x1c\n" +
+	"\x05codes\x18\x04 \x03(\tB\x06\x8a\xe2\x18\x02\b\x02R\x05codes\x12$\n" +
+	"\tautomatic\x18\x05 \x01(\bB\x06\x8a\xe2\x18\x02\b\x02R\tautomatic\x12 \n" +
+	"\aanswers\x18\x06 \x03(\bB\x06\x8a\xe2\x18\x02\b\x02R\aanswers\x12'\n" +
+	"\vdecision_id\x18\a \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\n" +
+	"decisionId\x12+\n" +
+	"\rinputs_digest\x18\b \x01(\fB\x06\x8a\xe2\x18\x02\b\x02R\finputsDigest\"p\n" +
 	"\x06Writer\x12 \n" +
 	"\aservice\x18\x01 \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\aservice\x12 \n" +
 	"\aversion\x18\x02 \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\aversion\x12\"\n" +
@@ -892,48 +1021,50 @@ func file_samvirke_audit_v1_record_proto_rawDescGZIP() []byte {
 }
 
 var file_samvirke_audit_v1_record_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_samvirke_audit_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_samvirke_audit_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_samvirke_audit_v1_record_proto_goTypes = []any{
 	(ActorKind)(0),                // 0: samvirke.audit.v1.ActorKind
 	(Decision)(0),                 // 1: samvirke.audit.v1.Decision
 	(SubjectClass)(0),             // 2: samvirke.audit.v1.SubjectClass
 	(*Record)(nil),                // 3: samvirke.audit.v1.Record
-	(*Writer)(nil),                // 4: samvirke.audit.v1.Writer
-	(*Actor)(nil),                 // 5: samvirke.audit.v1.Actor
-	(*AgreementRef)(nil),          // 6: samvirke.audit.v1.AgreementRef
-	(*Recipient)(nil),             // 7: samvirke.audit.v1.Recipient
-	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
-	(v1.Operation)(0),             // 9: samvirke.vocabulary.v1.Operation
-	(v1.Purpose)(0),               // 10: samvirke.vocabulary.v1.Purpose
-	(v1.LegalBasis)(0),            // 11: samvirke.vocabulary.v1.LegalBasis
-	(v1.SpecialBasis)(0),          // 12: samvirke.vocabulary.v1.SpecialBasis
-	(v11.Reason)(0),               // 13: samvirke.common.v1.Reason
-	(v1.Source)(0),                // 14: samvirke.vocabulary.v1.Source
-	(v1.Role)(0),                  // 15: samvirke.vocabulary.v1.Role
+	(*RuleDecision)(nil),          // 4: samvirke.audit.v1.RuleDecision
+	(*Writer)(nil),                // 5: samvirke.audit.v1.Writer
+	(*Actor)(nil),                 // 6: samvirke.audit.v1.Actor
+	(*AgreementRef)(nil),          // 7: samvirke.audit.v1.AgreementRef
+	(*Recipient)(nil),             // 8: samvirke.audit.v1.Recipient
+	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
+	(v1.Operation)(0),             // 10: samvirke.vocabulary.v1.Operation
+	(v1.Purpose)(0),               // 11: samvirke.vocabulary.v1.Purpose
+	(v1.LegalBasis)(0),            // 12: samvirke.vocabulary.v1.LegalBasis
+	(v1.SpecialBasis)(0),          // 13: samvirke.vocabulary.v1.SpecialBasis
+	(v11.Reason)(0),               // 14: samvirke.common.v1.Reason
+	(v1.Source)(0),                // 15: samvirke.vocabulary.v1.Source
+	(v1.Role)(0),                  // 16: samvirke.vocabulary.v1.Role
 }
 var file_samvirke_audit_v1_record_proto_depIdxs = []int32{
-	8,  // 0: samvirke.audit.v1.Record.started_at:type_name -> google.protobuf.Timestamp
-	8,  // 1: samvirke.audit.v1.Record.ended_at:type_name -> google.protobuf.Timestamp
-	4,  // 2: samvirke.audit.v1.Record.writer:type_name -> samvirke.audit.v1.Writer
-	5,  // 3: samvirke.audit.v1.Record.actor:type_name -> samvirke.audit.v1.Actor
+	9,  // 0: samvirke.audit.v1.Record.started_at:type_name -> google.protobuf.Timestamp
+	9,  // 1: samvirke.audit.v1.Record.ended_at:type_name -> google.protobuf.Timestamp
+	5,  // 2: samvirke.audit.v1.Record.writer:type_name -> samvirke.audit.v1.Writer
+	6,  // 3: samvirke.audit.v1.Record.actor:type_name -> samvirke.audit.v1.Actor
 	2,  // 4: samvirke.audit.v1.Record.subject_class:type_name -> samvirke.audit.v1.SubjectClass
-	9,  // 5: samvirke.audit.v1.Record.operation:type_name -> samvirke.vocabulary.v1.Operation
-	10, // 6: samvirke.audit.v1.Record.purpose:type_name -> samvirke.vocabulary.v1.Purpose
-	11, // 7: samvirke.audit.v1.Record.legal_basis:type_name -> samvirke.vocabulary.v1.LegalBasis
-	12, // 8: samvirke.audit.v1.Record.special_basis:type_name -> samvirke.vocabulary.v1.SpecialBasis
-	6,  // 9: samvirke.audit.v1.Record.agreement:type_name -> samvirke.audit.v1.AgreementRef
-	7,  // 10: samvirke.audit.v1.Record.recipient:type_name -> samvirke.audit.v1.Recipient
+	10, // 5: samvirke.audit.v1.Record.operation:type_name -> samvirke.vocabulary.v1.Operation
+	11, // 6: samvirke.audit.v1.Record.purpose:type_name -> samvirke.vocabulary.v1.Purpose
+	12, // 7: samvirke.audit.v1.Record.legal_basis:type_name -> samvirke.vocabulary.v1.LegalBasis
+	13, // 8: samvirke.audit.v1.Record.special_basis:type_name -> samvirke.vocabulary.v1.SpecialBasis
+	7,  // 9: samvirke.audit.v1.Record.agreement:type_name -> samvirke.audit.v1.AgreementRef
+	8,  // 10: samvirke.audit.v1.Record.recipient:type_name -> samvirke.audit.v1.Recipient
 	1,  // 11: samvirke.audit.v1.Record.decision:type_name -> samvirke.audit.v1.Decision
-	13, // 12: samvirke.audit.v1.Record.reasons:type_name -> samvirke.common.v1.Reason
-	14, // 13: samvirke.audit.v1.Record.source:type_name -> samvirke.vocabulary.v1.Source
-	8,  // 14: samvirke.audit.v1.Record.retrieved_at:type_name -> google.protobuf.Timestamp
-	0,  // 15: samvirke.audit.v1.Actor.kind:type_name -> samvirke.audit.v1.ActorKind
-	15, // 16: samvirke.audit.v1.Recipient.role:type_name -> samvirke.vocabulary.v1.Role
-	17, // [17:17] is the sub-list for method output_type
-	17, // [17:17] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	14, // 12: samvirke.audit.v1.Record.reasons:type_name -> samvirke.common.v1.Reason
+	15, // 13: samvirke.audit.v1.Record.source:type_name -> samvirke.vocabulary.v1.Source
+	9,  // 14: samvirke.audit.v1.Record.retrieved_at:type_name -> google.protobuf.Timestamp
+	4,  // 15: samvirke.audit.v1.Record.rule_decision:type_name -> samvirke.audit.v1.RuleDecision
+	0,  // 16: samvirke.audit.v1.Actor.kind:type_name -> samvirke.audit.v1.ActorKind
+	16, // 17: samvirke.audit.v1.Recipient.role:type_name -> samvirke.vocabulary.v1.Role
+	18, // [18:18] is the sub-list for method output_type
+	18, // [18:18] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_samvirke_audit_v1_record_proto_init() }
@@ -947,7 +1078,7 @@ func file_samvirke_audit_v1_record_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_samvirke_audit_v1_record_proto_rawDesc), len(file_samvirke_audit_v1_record_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   5,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

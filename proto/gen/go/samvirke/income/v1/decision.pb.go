@@ -486,16 +486,16 @@ const (
 	DecisionState_DECISION_STATE_NOTICED DecisionState = 2
 	// A person has to decide.
 	DecisionState_DECISION_STATE_MANUAL DecisionState = 3
-	// Decided without a person.
-	DecisionState_DECISION_STATE_DECIDED_AUTO DecisionState = 4
-	// Decided by a person.
-	DecisionState_DECISION_STATE_DECIDED_HUMAN DecisionState = 5
-	// A person withdrew it: nothing is regulated.
-	DecisionState_DECISION_STATE_WITHDRAWN DecisionState = 6
-	// A later decision stands in its place; this one stays readable.
-	DecisionState_DECISION_STATE_SUPERSEDED DecisionState = 7
 	// A complaint was not fully upheld and went to the national complaints centre.
-	DecisionState_DECISION_STATE_FORWARDED DecisionState = 8
+	DecisionState_DECISION_STATE_FORWARDED DecisionState = 4
+	// Decided without a person.
+	DecisionState_DECISION_STATE_DECIDED_AUTO DecisionState = 5
+	// Decided by a person.
+	DecisionState_DECISION_STATE_DECIDED_HUMAN DecisionState = 6
+	// A person withdrew it: nothing is regulated.
+	DecisionState_DECISION_STATE_WITHDRAWN DecisionState = 7
+	// A later decision stands in its place; this one stays readable.
+	DecisionState_DECISION_STATE_SUPERSEDED DecisionState = 8
 )
 
 // Enum value maps for DecisionState.
@@ -505,22 +505,22 @@ var (
 		1: "DECISION_STATE_OPEN",
 		2: "DECISION_STATE_NOTICED",
 		3: "DECISION_STATE_MANUAL",
-		4: "DECISION_STATE_DECIDED_AUTO",
-		5: "DECISION_STATE_DECIDED_HUMAN",
-		6: "DECISION_STATE_WITHDRAWN",
-		7: "DECISION_STATE_SUPERSEDED",
-		8: "DECISION_STATE_FORWARDED",
+		4: "DECISION_STATE_FORWARDED",
+		5: "DECISION_STATE_DECIDED_AUTO",
+		6: "DECISION_STATE_DECIDED_HUMAN",
+		7: "DECISION_STATE_WITHDRAWN",
+		8: "DECISION_STATE_SUPERSEDED",
 	}
 	DecisionState_value = map[string]int32{
 		"DECISION_STATE_UNSPECIFIED":   0,
 		"DECISION_STATE_OPEN":          1,
 		"DECISION_STATE_NOTICED":       2,
 		"DECISION_STATE_MANUAL":        3,
-		"DECISION_STATE_DECIDED_AUTO":  4,
-		"DECISION_STATE_DECIDED_HUMAN": 5,
-		"DECISION_STATE_WITHDRAWN":     6,
-		"DECISION_STATE_SUPERSEDED":    7,
-		"DECISION_STATE_FORWARDED":     8,
+		"DECISION_STATE_FORWARDED":     4,
+		"DECISION_STATE_DECIDED_AUTO":  5,
+		"DECISION_STATE_DECIDED_HUMAN": 6,
+		"DECISION_STATE_WITHDRAWN":     7,
+		"DECISION_STATE_SUPERSEDED":    8,
 	}
 )
 
@@ -1382,12 +1382,12 @@ const file_samvirke_income_v1_decision_proto_rawDesc = "" +
 	"\x1aDECISION_STATE_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13DECISION_STATE_OPEN\x10\x01\x12\x1a\n" +
 	"\x16DECISION_STATE_NOTICED\x10\x02\x12\x19\n" +
-	"\x15DECISION_STATE_MANUAL\x10\x03\x12\x1f\n" +
-	"\x1bDECISION_STATE_DECIDED_AUTO\x10\x04\x12 \n" +
-	"\x1cDECISION_STATE_DECIDED_HUMAN\x10\x05\x12\x1c\n" +
-	"\x18DECISION_STATE_WITHDRAWN\x10\x06\x12\x1d\n" +
-	"\x19DECISION_STATE_SUPERSEDED\x10\a\x12\x1c\n" +
-	"\x18DECISION_STATE_FORWARDED\x10\b*R\n" +
+	"\x15DECISION_STATE_MANUAL\x10\x03\x12\x1c\n" +
+	"\x18DECISION_STATE_FORWARDED\x10\x04\x12\x1f\n" +
+	"\x1bDECISION_STATE_DECIDED_AUTO\x10\x05\x12 \n" +
+	"\x1cDECISION_STATE_DECIDED_HUMAN\x10\x06\x12\x1c\n" +
+	"\x18DECISION_STATE_WITHDRAWN\x10\a\x12\x1d\n" +
+	"\x19DECISION_STATE_SUPERSEDED\x10\b*R\n" +
 	"\n" +
 	"Automation\x12\x1a\n" +
 	"\x16AUTOMATION_UNSPECIFIED\x10\x00\x12\x13\n" +

@@ -3136,8 +3136,10 @@ type AssessWaitingDayRequest struct {
 	Handle string `protobuf:"bytes,2,opt,name=handle,proto3" json:"handle,omitempty"`
 	// All months of the benefit period so far, from that of placement on, without gaps.
 	Months []*BenefitMonth `protobuf:"bytes,3,rep,name=months,proto3" json:"months,omitempty"`
+	// The member is protected.
+	Protected bool `protobuf:"varint,4,opt,name=protected,proto3" json:"protected,omitempty"`
 	// Idempotency key of the caller's choice, 16 to 64 characters of `[A-Za-z0-9_-]`; empty for none (AIP-155).
-	RequestId     string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3191,6 +3193,13 @@ func (x *AssessWaitingDayRequest) GetMonths() []*BenefitMonth {
 		return x.Months
 	}
 	return nil
+}
+
+func (x *AssessWaitingDayRequest) GetProtected() bool {
+	if x != nil {
+		return x.Protected
+	}
+	return false
 }
 
 func (x *AssessWaitingDayRequest) GetRequestId() string {
@@ -3964,13 +3973,14 @@ const file_samvirke_income_v1_income_proto_rawDesc = "" +
 	"\aexcused\x18\n" +
 	" \x01(\bB\x1f\x8a\xe2\x18\x1b\b\x05\x12\x17x:PublicBenefitPaymentsR\aexcused\x12>\n" +
 	"\n" +
-	"new_period\x18\v \x01(\bB\x1f\x8a\xe2\x18\x1b\b\x05\x12\x17x:PublicBenefitPaymentsR\tnewPeriod\"\xe4\x02\n" +
+	"new_period\x18\v \x01(\bB\x1f\x8a\xe2\x18\x1b\b\x05\x12\x17x:PublicBenefitPaymentsR\tnewPeriod\"\x98\x03\n" +
 	"\x17AssessWaitingDayRequest\x12J\n" +
 	"\acontext\x18\x01 \x01(\v2\".samvirke.common.v1.RequestContextB\f\xbaH\x03\xc8\x01\x01\x8a\xe2\x18\x02\b\x02R\acontext\x12]\n" +
 	"\x06handle\x18\x02 \x01(\tBE\xbaH\x19r\x17\x10\x10\x18@2\x11^[A-Za-z0-9._-]+$\x8a\xe2\x18%\b\x03\x12!dpv:DeterministicPseudonymisationR\x06handle\x12W\n" +
-	"\x06months\x18\x03 \x03(\v2 .samvirke.income.v1.BenefitMonthB\x1d\xbaH\a\x92\x01\x04\b\x01\x10x\x8a\xe2\x18\x0f\b\x05\x12\vx:PaidHoursR\x06months\x12E\n" +
+	"\x06months\x18\x03 \x03(\v2 .samvirke.income.v1.BenefitMonthB\x1d\xbaH\a\x92\x01\x04\b\x01\x10x\x8a\xe2\x18\x0f\b\x05\x12\vx:PaidHoursR\x06months\x122\n" +
+	"\tprotected\x18\x04 \x01(\bB\x14\x8a\xe2\x18\x10\b\a\x12\fdpv:RestrictR\tprotected\x12E\n" +
 	"\n" +
-	"request_id\x18\x04 \x01(\tB&\xbaH\x1dr\x1b2\x19^$|^[A-Za-z0-9_-]{16,64}$\x8a\xe2\x18\x02\b\x02R\trequestId\"w\n" +
+	"request_id\x18\x05 \x01(\tB&\xbaH\x1dr\x1b2\x19^$|^[A-Za-z0-9_-]{16,64}$\x8a\xe2\x18\x02\b\x02R\trequestId\"w\n" +
 	"\x18AssessWaitingDayResponse\x12[\n" +
 	"\tdecisions\x18\x01 \x03(\v2\x1c.samvirke.income.v1.DecisionB\x1f\x8a\xe2\x18\x1b\b\x05\x12\x17x:PublicBenefitPaymentsR\tdecisions\"\xbf\x01\n" +
 	"\x10ConsumptionMonth\x12=\n" +

@@ -15,11 +15,13 @@ type answer struct {
 // Root names the element: no other is read.
 func (a *answer) Root() xml.Name { return xml.Name{Space: a.space, Local: "PersonLookupResponse"} }
 
-// UnmarshalXML reads the answer. The versions differ in nothing but their namespace, which therefore can't stand in the tags: what
-// is not in it is skipped, wherever it is, and the rest is read by its local names.
-func (a *answer) UnmarshalXML(d *xml.Decoder, start xml.StartElement) error {
+// Keeps says that the namespace of the version is read and no other. The versions differ in nothing else, so it can't stand in the tags.
+func (a *answer) Keeps(space string) bool { return space == a.space }
+
+// Content is what the rest is read into.
+func (a *answer) Content() any {
 	a.record = Record{}
-	return soap.DecodeWithin(d, start, func(space string) bool { return space == a.space }, &a.record)
+	return &a.record
 }
 
-var _ soap.Rooted = (*answer)(nil)
+var _ soap.Within = (*answer)(nil)

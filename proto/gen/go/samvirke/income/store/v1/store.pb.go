@@ -387,15 +387,11 @@ func (x *Record) GetNoHours() bool {
 	return false
 }
 
-// An answer of the register.
+// An answer of the register; when it was given stands beside it.
 type Answer struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The records.
-	Records []*Record `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
-	// When it was given, UTC microseconds.
-	Retrieved int64 `protobuf:"varint,2,opt,name=retrieved,proto3" json:"retrieved,omitempty"`
-	// The register's reference.
-	Reference     string `protobuf:"bytes,3,opt,name=reference,proto3" json:"reference,omitempty"`
+	Records       []*Record `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -437,31 +433,19 @@ func (x *Answer) GetRecords() []*Record {
 	return nil
 }
 
-func (x *Answer) GetRetrieved() int64 {
-	if x != nil {
-		return x.Retrieved
-	}
-	return 0
-}
-
-func (x *Answer) GetReference() string {
-	if x != nil {
-		return x.Reference
-	}
-	return ""
-}
-
 // A matching month as it was decided.
 type Matched struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What the fund uploaded.
-	Month *Month `protobuf:"bytes,1,opt,name=month,proto3" json:"month,omitempty"`
-	// What the register said.
-	Answer *Answer `protobuf:"bytes,2,opt,name=answer,proto3" json:"answer,omitempty"`
+	// What the fund uploaded: an encoded Month.
+	Month []byte `protobuf:"bytes,1,opt,name=month,proto3" json:"month,omitempty"`
+	// What the register said: an encoded Answer.
+	Answer []byte `protobuf:"bytes,2,opt,name=answer,proto3" json:"answer,omitempty"`
+	// The register has answered.
+	Answered bool `protobuf:"varint,3,opt,name=answered,proto3" json:"answered,omitempty"`
 	// The day on which it was matched.
-	Today int32 `protobuf:"varint,3,opt,name=today,proto3" json:"today,omitempty"`
+	Today int32 `protobuf:"varint,4,opt,name=today,proto3" json:"today,omitempty"`
 	// Net regulation before.
-	Previous      int64 `protobuf:"varint,4,opt,name=previous,proto3" json:"previous,omitempty"`
+	Previous      int64 `protobuf:"varint,5,opt,name=previous,proto3" json:"previous,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -496,18 +480,25 @@ func (*Matched) Descriptor() ([]byte, []int) {
 	return file_samvirke_income_store_v1_store_proto_rawDescGZIP(), []int{4}
 }
 
-func (x *Matched) GetMonth() *Month {
+func (x *Matched) GetMonth() []byte {
 	if x != nil {
 		return x.Month
 	}
 	return nil
 }
 
-func (x *Matched) GetAnswer() *Answer {
+func (x *Matched) GetAnswer() []byte {
 	if x != nil {
 		return x.Answer
 	}
 	return nil
+}
+
+func (x *Matched) GetAnswered() bool {
+	if x != nil {
+		return x.Answered
+	}
+	return false
 }
 
 func (x *Matched) GetToday() int32 {
@@ -580,7 +571,13 @@ type Decision struct {
 	// Trace.
 	Trace string `protobuf:"bytes,26,opt,name=trace,proto3" json:"trace,omitempty"`
 	// Verdict of the person.
-	Verdict       string `protobuf:"bytes,27,opt,name=verdict,proto3" json:"verdict,omitempty"`
+	Verdict string `protobuf:"bytes,27,opt,name=verdict,proto3" json:"verdict,omitempty"`
+	// It is about a complaint.
+	Complaint bool `protobuf:"varint,28,opt,name=complaint,proto3" json:"complaint,omitempty"`
+	// The member is protected.
+	Protected bool `protobuf:"varint,29,opt,name=protected,proto3" json:"protected,omitempty"`
+	// When the register answered, UTC microseconds.
+	Retrieved     int64 `protobuf:"varint,30,opt,name=retrieved,proto3" json:"retrieved,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -804,6 +801,27 @@ func (x *Decision) GetVerdict() string {
 	return ""
 }
 
+func (x *Decision) GetComplaint() bool {
+	if x != nil {
+		return x.Complaint
+	}
+	return false
+}
+
+func (x *Decision) GetProtected() bool {
+	if x != nil {
+		return x.Protected
+	}
+	return false
+}
+
+func (x *Decision) GetRetrieved() int64 {
+	if x != nil {
+		return x.Retrieved
+	}
+	return 0
+}
+
 // A text.
 type Text struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -906,16 +924,16 @@ const file_samvirke_income_store_v1_store_proto_rawDesc = "" +
 	"\x04from\x18\x04 \x01(\x05B\x13\x8a\xe2\x18\x0f\b\x05\x12\vx:PaidHoursR\x04from\x12#\n" +
 	"\x02to\x18\x05 \x01(\x05B\x13\x8a\xe2\x18\x0f\b\x05\x12\vx:PaidHoursR\x02to\x12\"\n" +
 	"\breported\x18\x06 \x01(\x03B\x06\x8a\xe2\x18\x02\b\x02R\breported\x12.\n" +
-	"\bno_hours\x18\a \x01(\bB\x13\x8a\xe2\x18\x0f\b\x05\x12\vx:PaidHoursR\anoHours\"\xa3\x01\n" +
+	"\bno_hours\x18\a \x01(\bB\x13\x8a\xe2\x18\x0f\b\x05\x12\vx:PaidHoursR\anoHours\"W\n" +
 	"\x06Answer\x12M\n" +
-	"\arecords\x18\x01 \x03(\v2 .samvirke.income.store.v1.RecordB\x11\x8a\xe2\x18\r\b\x05\x12\tpd:IncomeR\arecords\x12$\n" +
-	"\tretrieved\x18\x02 \x01(\x03B\x06\x8a\xe2\x18\x02\b\x02R\tretrieved\x12$\n" +
-	"\treference\x18\x03 \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\treference\"\xf4\x01\n" +
-	"\aMatched\x12J\n" +
-	"\x05month\x18\x01 \x01(\v2\x1f.samvirke.income.store.v1.MonthB\x13\x8a\xe2\x18\x0f\b\x05\x12\vx:PaidHoursR\x05month\x12K\n" +
-	"\x06answer\x18\x02 \x01(\v2 .samvirke.income.store.v1.AnswerB\x11\x8a\xe2\x18\r\b\x05\x12\tpd:IncomeR\x06answer\x12\x1c\n" +
-	"\x05today\x18\x03 \x01(\x05B\x06\x8a\xe2\x18\x02\b\x02R\x05today\x122\n" +
-	"\bprevious\x18\x04 \x01(\x03B\x16\x8a\xe2\x18\x12\b\x05\x12\x0ex:BenefitHoursR\bprevious\"\x9f\t\n" +
+	"\arecords\x18\x01 \x03(\v2 .samvirke.income.store.v1.RecordB\x11\x8a\xe2\x18\r\b\x05\x12\tpd:IncomeR\arecords\"\xd5\x01\n" +
+	"\aMatched\x12)\n" +
+	"\x05month\x18\x01 \x01(\fB\x13\x8a\xe2\x18\x0f\b\x05\x12\vx:PaidHoursR\x05month\x12)\n" +
+	"\x06answer\x18\x02 \x01(\fB\x11\x8a\xe2\x18\r\b\x05\x12\tpd:IncomeR\x06answer\x12\"\n" +
+	"\banswered\x18\x03 \x01(\bB\x06\x8a\xe2\x18\x02\b\x02R\banswered\x12\x1c\n" +
+	"\x05today\x18\x04 \x01(\x05B\x06\x8a\xe2\x18\x02\b\x02R\x05today\x122\n" +
+	"\bprevious\x18\x05 \x01(\x03B\x16\x8a\xe2\x18\x12\b\x05\x12\x0ex:BenefitHoursR\bprevious\"\x9f\n" +
+	"\n" +
 	"\bDecision\x129\n" +
 	"\aoutcome\x18\x01 \x01(\tB\x1f\x8a\xe2\x18\x1b\b\x05\x12\x17x:PublicBenefitPaymentsR\aoutcome\x12\x1c\n" +
 	"\x05codes\x18\x02 \x03(\tB\x06\x8a\xe2\x18\x02\b\x02R\x05codes\x121\n" +
@@ -945,7 +963,10 @@ const file_samvirke_income_store_v1_store_proto_rawDesc = "" +
 	"\x05texts\x18\x18 \x03(\v2\x1e.samvirke.income.store.v1.TextB\x10\x8a\xe2\x18\f\b\x05\x12\bx:RemarkR\x05texts\x12\x1a\n" +
 	"\x04late\x18\x19 \x01(\bB\x06\x8a\xe2\x18\x02\b\x02R\x04late\x12\x1c\n" +
 	"\x05trace\x18\x1a \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\x05trace\x12 \n" +
-	"\averdict\x18\x1b \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\averdict\"`\n" +
+	"\averdict\x18\x1b \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\averdict\x12$\n" +
+	"\tcomplaint\x18\x1c \x01(\bB\x06\x8a\xe2\x18\x02\b\x02R\tcomplaint\x122\n" +
+	"\tprotected\x18\x1d \x01(\bB\x14\x8a\xe2\x18\x10\b\a\x12\fdpv:RestrictR\tprotected\x12$\n" +
+	"\tretrieved\x18\x1e \x01(\x03B\x06\x8a\xe2\x18\x02\b\x02R\tretrieved\"`\n" +
 	"\x04Text\x12\x1a\n" +
 	"\x04kind\x18\x01 \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\x04kind\x12$\n" +
 	"\x04text\x18\x02 \x01(\tB\x10\x8a\xe2\x18\f\b\x05\x12\bx:RemarkR\x04text\x12\x16\n" +
@@ -978,15 +999,13 @@ var file_samvirke_income_store_v1_store_proto_goTypes = []any{
 var file_samvirke_income_store_v1_store_proto_depIdxs = []int32{
 	0, // 0: samvirke.income.store.v1.Month.entries:type_name -> samvirke.income.store.v1.Entry
 	2, // 1: samvirke.income.store.v1.Answer.records:type_name -> samvirke.income.store.v1.Record
-	1, // 2: samvirke.income.store.v1.Matched.month:type_name -> samvirke.income.store.v1.Month
-	3, // 3: samvirke.income.store.v1.Matched.answer:type_name -> samvirke.income.store.v1.Answer
-	4, // 4: samvirke.income.store.v1.Decision.matched:type_name -> samvirke.income.store.v1.Matched
-	6, // 5: samvirke.income.store.v1.Decision.texts:type_name -> samvirke.income.store.v1.Text
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	4, // 2: samvirke.income.store.v1.Decision.matched:type_name -> samvirke.income.store.v1.Matched
+	6, // 3: samvirke.income.store.v1.Decision.texts:type_name -> samvirke.income.store.v1.Text
+	4, // [4:4] is the sub-list for method output_type
+	4, // [4:4] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_samvirke_income_store_v1_store_proto_init() }
