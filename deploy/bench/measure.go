@@ -99,6 +99,7 @@ func (b *bench) round(ctx context.Context, s subject, d time.Duration) (report.R
 		return report.Round{}, nil, err
 	}
 	before, _ := proc.CPU(s.pid)
+	loadBefore, _ := proc.CPU(b.load.PID())
 	res, err := b.load.Do(load.Command{Run: &load.Run{
 		Target: s.target, Call: s.call, InFlight: b.opts.inFlight, Millis: int(d.Milliseconds()),
 		RequestBytes: s.request, ResponseBytes: s.answer,
@@ -111,10 +112,11 @@ func (b *bench) round(ctx context.Context, s subject, d time.Duration) (report.R
 	}
 	// Elsewhere than on Linux there is no processor time to be had, and the column stays 0.
 	after, _ := proc.CPU(s.pid)
+	loadAfter, _ := proc.CPU(b.load.PID())
 	calls := float64(res.Calls)
 	return report.Round{
 		RPS: calls / res.Seconds, P50: res.P50Micros / 1e3, P99: res.P99Micros / 1e3,
-		CPU: float64((after - before).Microseconds()) / calls,
+		CPU: float64((after - before).Microseconds()) / calls, LoadCPU: float64((loadAfter - loadBefore).Microseconds()) / calls,
 	}, res, nil
 }
 

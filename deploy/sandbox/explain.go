@@ -32,12 +32,14 @@ Running until Ctrl-C. Everything lies in %s
 %s  Vault       %s
   SPAR        %s   (simulated; SOAP, both sides verified)
   CPR         %s   (SF1520, the same; deliveries are files)
+  eIndkomst   %s   (the same, and bodies are signed)
   registers   http://%s   (make people move, be protected or die, make a register slow: see deploy/registers/README.md)
   agreements  %s   (change a file, and it is in force a moment later)
   logs        %s/*.log
 
 Client certificates:
-`, s.dir, s.services(), s.vault.Address, s.registers.SPARURL(), s.registers.SF1520URL(), s.registers.AdminAddr(), s.suite.AgreementDir(), s.dir)
+`, s.dir, s.services(), s.vault.Address, s.registers.SPARURL(), s.registers.SF1520URL(), s.registers.EIndkomstURL(),
+		s.registers.AdminAddr(), s.suite.AgreementDir(), s.dir)
 	for _, c := range s.scene.Callers() {
 		f := s.suite.Files(c)
 		say.F(s.out, "  %-28s %-14s %s\n", cast.Names[c.Org()], c.Org(), f.Cert)

@@ -9,6 +9,7 @@ import (
 	auditv1 "samvirke.dev/proto/gen/go/samvirke/audit/v1"
 	vocabularyv1 "samvirke.dev/proto/gen/go/samvirke/vocabulary/v1"
 	"samvirke.dev/services/audit/internal/api"
+	"samvirke.dev/services/audit/internal/console"
 	"samvirke.dev/services/audit/internal/core"
 	"samvirke.dev/services/audit/internal/ledger"
 	"samvirke.dev/services/audit/internal/record"
@@ -64,9 +65,10 @@ type Parts struct {
 	Ledger *ledger.Ledger
 	Core   *core.Service
 
-	cfg Config
-	d   Deps
-	api *api.Server
+	cfg   Config
+	d     Deps
+	api   *api.Server
+	fleet *fleet
 }
 
 // NewParts builds the insides; Close them before the database.
@@ -77,14 +79,14 @@ func NewParts(ctx context.Context, cfg Config, d Deps) (*Parts, error) {
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return nil, err
 	}
-	p := &Parts{cfg: cfg, d: d, Store: sqlstore.New(d.DB)}
+	p := &Parts{cfg: cfg, d: d, Store: sqlstore.New(d.DB), fleet: &fleet{now: d.Clock.Now, seen: map[string]console.Member{}}}
 	p.Ledger = ledger.New(ledger.Config{Dir: cfg.Ledger.Dir, Origin: cfg.Ledger.Origin, Leaves: p.Store, Signer: d.Signer, Log: d.Log})
 	p.Core = core.New(ctx, core.Deps{
 		Store: p.Store, Ledger: p.Ledger, Codec: record.Codec{}, Seal: seal, Cases: cases, Clock: d.Clock, Alerts: alerts{d.Log},
 		Keep: core.Keep{Months: cfg.Keep.Months, RegisterMonths: cfg.Keep.RegisterMonths},
 	})
 	p.api = api.New(api.Deps{
-		UseCases: p.Core, Writer: writer, Reader: reader, Approved: audit.Approver, NewID: ids.NewEventID,
+		UseCases: p.Core, Writer: p.writer, Reader: reader, Approved: audit.Approver, NewID: ids.NewEventID,
 		Tokens: page.NewCodec[store.Key](token, d.Clock, 0),
 	})
 	return p, nil
@@ -141,6 +143,13 @@ type own struct{ core *core.Service }
 func (o own) Ship(ctx context.Context, records [][]byte) error {
 	_, err := o.core.Ingest(ctx, name, records)
 	return api.Failure(err)
+}
+
+// writer notes which certificate the call bears, for the console, and names its service.
+func (p *Parts) writer(ctx context.Context) string {
+	service := writer(ctx)
+	p.fleet.saw(ctx, service)
+	return service
 }
 
 // writer is the service whose certificate the call bears. What another named, to act for it, does not count.

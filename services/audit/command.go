@@ -131,7 +131,23 @@ func serve(ctx context.Context, cfg Config, log io.Writer) (err error) {
 	if err := c.ShipTo(parts.Own()); err != nil {
 		return err
 	}
-	components := append(parts.Components(), app.Component{Name: "ledger-key", Run: func(ctx context.Context) error {
+	conns, hangUp, err := cfg.Usage.Dial(c.Certificates(), cfg.TrustDomain)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, hangUp()) }()
+	if err := parts.RegisterUsage(c.Server, conns, cfg.TrustDomain, c.OrganisationName); err != nil {
+		return err
+	}
+	looks, err := parts.ConsoleComponents(ctx, c.Certificates(), cfg.TrustDomain, Looks{Recorder: c.Recorder(), Names: c.OrganisationName})
+	if err != nil {
+		return err
+	}
+	components := append(parts.Components(), looks...)
+	if cfg.Telemetry.Endpoint != "" {
+		components = append(components, parts.Feed(c.Telemetry))
+	}
+	components = append(components, app.Component{Name: "ledger-key", Run: func(ctx context.Context) error {
 		return refresh(ctx, key, cfg.Keys.RefreshEvery, c.Log)
 	}})
 	if cfg.Tiles.Listen != "" {

@@ -19,6 +19,8 @@ type Config struct {
 	Ledger      Ledger      `yaml:"ledger" class:"public" doc:"the transparency logs"`
 	Tiles       Tiles       `yaml:"tiles" class:"public" doc:"where anybody may read the logs"`
 	Checkpoints Checkpoints `yaml:"checkpoints" class:"public" doc:"the second store of checkpoints, without which a cut-off end goes unseen"`
+	Console     Console     `yaml:"console" class:"public" doc:"the web console"`
+	Usage       Uses        `yaml:"usage" class:"public" doc:"the person's view: who used my data"`
 	Keep        Keep        `yaml:"keep" class:"public" doc:"how long records are kept (domain rule RET-13)"`
 }
 
@@ -60,7 +62,7 @@ const LedgerKey = "audit-ledger"
 
 // Validate reports every problem of the configuration at once, without any value.
 func (c Config) Validate() error {
-	problems := []error{c.Config.Validate()}
+	problems := []error{c.Config.Validate(), c.Console.validate(c.Environment), c.Usage.validate()}
 	want := func(ok bool, message string) {
 		if !ok {
 			problems = append(problems, errors.New(message))

@@ -129,6 +129,7 @@ func serve(ctx context.Context, cfg Config, rest []string, log io.Writer) (err e
 	}
 	defer func() { err = errors.Join(err, keeper.close()) }()
 	parts.Register(c.Server)
+	c.Subjects.Note(parts.Noted)
 	return c.Run(ctx, nil, keeper.components()...)
 }
 
@@ -149,10 +150,14 @@ func offline(ctx context.Context, cfg Config, log io.Writer, run func(*chassis.C
 	return run(c, parts)
 }
 
+// importCache is the page cache in KiB with which many persons are written, in a process that ends when it is done.
+const importCache = 16 << 10
+
 func importFile(ctx context.Context, cfg Config, rest []string, out, log io.Writer) error {
 	if len(rest) != 1 {
 		return usageError{}
 	}
+	cfg.Database.CacheKiB = max(cfg.Database.CacheKiB, importCache)
 	return offline(ctx, cfg, log, func(_ *chassis.Chassis, p *Parts) (err error) {
 		f, err := os.Open(rest[0])
 		if err != nil {

@@ -15,6 +15,7 @@ import (
 	"samvirke.dev/services/platform/clock"
 	"samvirke.dev/services/platform/config"
 	"samvirke.dev/services/platform/jobs"
+	"samvirke.dev/services/platform/soap"
 )
 
 // version is the release; set by the linker.
@@ -86,7 +87,7 @@ func split(args []string) (flags, rest []string) {
 func options(log io.Writer) chassis.Options {
 	return chassis.Options{
 		Name: name, Version: version, Migrations: sqlstore.Migrations(), Keysets: Keysets(), Log: log, Clock: clock.System(),
-		SpanNames: []string{jobs.SpanName},
+		SpanNames: []string{jobs.SpanName, soap.SpanName},
 	}
 }
 
@@ -100,9 +101,14 @@ func serve(ctx context.Context, cfg Config, rest []string, log io.Writer) (err e
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Close(context.WithoutCancel(ctx))) }()
+	meter, traces := c.Telemetry.MeterProvider().Meter(scope), c.Telemetry.TracerProvider()
+	register, hangUp, err := cfg.EIndkomst.connect(registerDeps{log: c.Log, meter: meter, traces: traces, clock: c.Clock})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, hangUp()) }()
 	parts, err := NewParts(ctx, cfg, Deps{
-		DB: c.DB, Keys: c.Keys, Recorder: c.Recorder(), Clock: c.Clock, Log: c.Log, Meter: c.Telemetry.MeterProvider().Meter(scope),
-		Tracer: c.Telemetry.TracerProvider().Tracer(scope),
+		DB: c.DB, Keys: c.Keys, Recorder: c.Recorder(), Clock: c.Clock, Log: c.Log, Meter: meter, Tracer: traces.Tracer(scope), Register: register,
 	})
 	if err != nil {
 		return err

@@ -26,6 +26,7 @@ type Config struct {
 	SE          SE          `yaml:"se" class:"public" doc:"Swedish rules"`
 	Complaint   Complaint   `yaml:"complaint" class:"public" doc:"who decides complaints"`
 	Run         Run         `yaml:"run" class:"public" doc:"how a month of all members is matched"`
+	EIndkomst   EIndkomst   `yaml:"eindkomst"`
 }
 
 // Automation says what may be decided without a person (domain rule B.6).
@@ -58,9 +59,9 @@ type Run struct {
 func DefaultConfig() Config {
 	c := Config{
 		Config: chassis.DefaultConfig(), Jobs: jobs.DefaultConfig(), TimeZone: "Europe/Copenhagen",
-		Automation: Automation{Areas: []string{"46", "56a", "56b"}}, Complaint: Complaint{OtherPerson: true},
+		Automation: Automation{Areas: []string{"46", "56a", "56b"}}, Complaint: Complaint{OtherPerson: true}, EIndkomst: DefaultEIndkomst(),
 		Run: Run{
-			Chunk: 2000, Workers: 3, Lease: time.Minute, Resume: 15 * time.Second, Ask: 8, Watch: 500 * time.Millisecond, Daily: time.Hour,
+			Chunk: 2000, Workers: 3, Lease: time.Minute, Resume: 15 * time.Second, Ask: 50, Watch: 500 * time.Millisecond, Daily: time.Hour,
 		},
 	}
 	c.Jobs.Workers = 8

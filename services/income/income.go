@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 	_ "time/tzdata" // civil dates must not depend on what the machine has installed
 
@@ -72,6 +73,8 @@ type Parts struct {
 	store   *sqlstore.Store
 	service *core.Service
 	jobs    *jobs.Jobs
+	resume  time.Duration
+	log     *slog.Logger
 }
 
 // pageLife is how long a page token is good for.
@@ -99,8 +102,8 @@ func NewParts(ctx context.Context, cfg Config, d Deps) (*Parts, error) {
 	if err := jobs.Migrate(ctx, d.DB); err != nil {
 		return nil, fmt.Errorf("jobs: %w", err)
 	}
-	w := &work.Work{Config: work.Config{Workers: cfg.Run.Workers, Resume: cfg.Run.Resume, Daily: cfg.Run.Daily}, Logger: d.Log}
-	p := &Parts{store: store}
+	w := &work.Work{Config: work.Config{Workers: cfg.Run.Workers, Daily: cfg.Run.Daily}, Logger: d.Log}
+	p := &Parts{store: store, resume: cfg.Run.Resume, log: d.Log}
 	p.jobs, err = jobs.New(cfg.Jobs, jobs.Deps{
 		DB: d.DB, Clock: d.Clock, Logger: d.Log, Meter: d.Meter, Tracer: d.Tracer, Workers: w.Workers(), Periodic: w.Periodic(),
 	})
@@ -138,8 +141,32 @@ func (p *Parts) Register(s *rpc.Server) {
 	s.FetchFirst(incomev1.IncomeService_MatchMonth_FullMethodName, p.api.FetchMonth)
 }
 
-// Work does the service's jobs until ctx ends.
-func (p *Parts) Work(ctx context.Context) error { return p.jobs.Run(ctx) }
+// Work does the service's jobs until ctx ends. Every replica looks for itself for runs that nobody works on: what leads the periodic jobs may
+// have died with the run.
+func (p *Parts) Work(ctx context.Context) error {
+	var looking sync.WaitGroup
+	looking.Go(func() { p.look(ctx) })
+	defer looking.Wait()
+	return p.jobs.Run(ctx)
+}
+
+func (p *Parts) look(ctx context.Context) {
+	tick := time.NewTicker(p.resume)
+	defer tick.Stop()
+	for {
+		if err := p.service.Resume(ctx); err != nil && ctx.Err() == nil {
+			p.log.WarnContext(ctx, "can't look for runs to go on with", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
 
 // Close releases what NewParts took. End Work first.
 func (p *Parts) Close() error { return p.jobs.Close() }
+
+// UseCases returns the service without its RPCs, for measurements and tests.
+func (p *Parts) UseCases() *core.Service { return p.service }

@@ -120,7 +120,7 @@ func start(t testing.TB, edits ...func(*setup)) *world {
 	s := &setup{cfg: income.DefaultConfig()}
 	s.cfg.Environment, s.cfg.Run.Watch, s.cfg.Run.Chunk = "test", 5*time.Millisecond, 7
 	s.cfg.Jobs.Poll, s.cfg.Jobs.FetchPause, s.cfg.Jobs.RetryFirst = 20*time.Millisecond, 2*time.Millisecond, 10*time.Millisecond
-	s.Options = suitetest.Options{Migrations: sqlstore.Migrations(), Keysets: income.Keysets(), Clock: w.clock, Agreements: map[string]string{}}
+	s.Options = suitetest.Options{Migrations: sqlstore.Migrations(), Keysets: income.Keysets(), Agreements: map[string]string{}}
 	for org, role := range map[string]string{fund: "ROLE_FUND", otherFund: "ROLE_FUND", agency: "ROLE_AGENCY"} {
 		file, text := deal(org, role)
 		s.Agreements[file] = text

@@ -189,6 +189,13 @@ func (r *register) set(handle string, s core.Standing) {
 	r.state[handle] = s
 }
 
+// count is how often it was asked.
+func (r *register) count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.asked
+}
+
 // world is a running insurance service.
 type world struct {
 	*suitetest.Server

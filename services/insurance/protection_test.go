@@ -54,19 +54,19 @@ func TestProtectedPersonsLookUnknown(t *testing.T) {
 	must(t, fund.optOut(0)) // says nothing more
 	for _, fields := range [][]insurancev1.SharedField{nil, {insurancev1.SharedField_SHARED_FIELD_EMAIL}, {insurancev1.SharedField_SHARED_FIELD_POSTAL_ADDRESS}} {
 		for _, why := range []*commonv1.RequestContext{partner.offer(), partner.why(offerPurpose, consented)} {
-			before := w.register.asked
+			before := w.register.count()
 			_, absent := partner.subject(why, nobody, fields...)
-			if w.register.asked-before != 1 {
-				t.Errorf("the register was asked %d times for nobody", w.register.asked-before)
+			if w.register.count()-before != 1 {
+				t.Errorf("the register was asked %d times for nobody", w.register.count()-before)
 			}
 			for name, subject := range map[string]string{"protected": hidden, "register away": unreachable} {
-				before := w.register.asked
+				before := w.register.count()
 				_, err := partner.subject(why, subject, fields...)
 				if shown(t, err) != shown(t, absent) {
 					t.Errorf("%s %v:\n%s\nnobody:\n%s", name, fields, shown(t, err), shown(t, absent))
 				}
-				if w.register.asked-before != 1 {
-					t.Errorf("%s: the register was asked %d times, for nobody once", name, w.register.asked-before)
+				if w.register.count()-before != 1 {
+					t.Errorf("%s: the register was asked %d times, for nobody once", name, w.register.count()-before)
 				}
 			}
 		}

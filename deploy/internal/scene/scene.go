@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"samvirke.dev/deploy/internal/issuer"
 	"samvirke.dev/deploy/internal/localca"
 	"samvirke.dev/deploy/internal/stack"
 	"samvirke.dev/deploy/internal/story"
@@ -47,6 +48,8 @@ const (
 // Scene is what a stack and a story are made of.
 type Scene struct {
 	Cast story.Cast
+	// Issuer signs powers of attorney.
+	Issuer *issuer.Issuer
 }
 
 // Load reads the scene.
@@ -60,6 +63,13 @@ func Load() (*Scene, error) {
 			persons.OtherFundSE: "A-kassan Två", agency: "Provmyndigheten", insurer: "Nord Forsikringsagentur",
 		},
 	}}
+	var err error
+	if s.Issuer, err = issuer.New(); err != nil {
+		return nil, err
+	}
+	s.Cast.PowerOfAttorney = func(number, fund, current string, scopes ...string) (string, error) {
+		return s.Issuer.PowerOfAttorney(number, fund, current, clock.System().Now(), scopes...)
+	}
 	for number, into := range map[string]*story.Person{
 		renumberedDane: &s.Cast.RenumberedDane, oldDane: &s.Cast.OldDane,
 		renumberedSwede: &s.Cast.RenumberedSwede, oldSwede: &s.Cast.OldSwede,
@@ -128,6 +138,8 @@ func (s *Scene) programs(r *stack.Registers) []stack.Program {
 	return []stack.Program{
 		stack.Audit(),
 		stack.Identity(s.Callers(), persons.PublishedNumbers(), r),
+		stack.Transfer([]stack.Caller{s.Cast.DanishFund, s.Cast.OtherDanishFund, s.Cast.SwedishFund, s.Cast.OtherSwedishFund}, s.Issuer),
+		stack.Income(r),
 		stack.Insurance([]string{insurer}, sharing()),
 		stack.Gateway(stack.IdentityName, stack.InsuranceName),
 	}
@@ -153,6 +165,9 @@ func (s *Scene) CastFor(suite *stack.Stack, r *stack.Registers) (story.Cast, err
 	cast := s.Cast
 	cast.Trusted = suite.Files(cast.DanishFund)
 	cast.HandshakeLog = func(ctx context.Context) (string, error) { return suite.HandshakeLog(ctx, stack.IdentityName) }
+	if r != nil {
+		cast.Employers = r.UploadIncome
+	}
 	cast.Move = func(ctx context.Context, p story.Person) (string, error) { return move(ctx, r, p) }
 	var err error
 	cast.Stranger, err = s.stranger(suite)

@@ -17,6 +17,10 @@ import (
 	"samvirke.dev/deploy/internal/say"
 )
 
+// lean leaves out gRPC's trace page, whose templates keep the linker from dropping what is not used: a fifth of a program, and of its
+// resident memory.
+const lean = "-tags=grpcnotrace"
+
 // CacheDir is the folder of the user's cache that holds what was built.
 func CacheDir() (string, error) {
 	base, err := os.UserCacheDir()
@@ -68,7 +72,7 @@ func Build(ctx context.Context, pkg, dir string, progress io.Writer, flags ...st
 	name := path.Base(pkg)
 	say.F(progress, "building %s\n", name)
 	built := filepath.Join(slot, name)
-	if err := goBuild(ctx, append(flags, "-o", built, pkg), "", progress); err != nil {
+	if err := goBuild(ctx, append(flags, lean, "-o", built, pkg), "", progress, "CGO_ENABLED=0"); err != nil {
 		return "", fmt.Errorf("build %s: %w", name, err)
 	}
 	// The go command replaces the file in the cache by a new one, so a link keeps what we start as it is now.

@@ -115,7 +115,7 @@ func (t *teller) balanced() step {
 		func(ctx context.Context, conn grpc.ClientConnInterface, trailer grpc.CallOption) (string, error) {
 			_, err := insurancev1.NewInsuranceServiceClient(conn).RecordBalancing(ctx, &insurancev1.RecordBalancingRequest{
 				Context: why, BalancingId: balancingID, AssessedPurpose: vocabularyv1.Purpose_PURPOSE_INSURANCE_OFFER,
-				AssessedOn: &commonv1.Date{Year: int32(today.Year()), Month: 1, Day: 1},
+				AssessedOn: &commonv1.Date{Year: int32(today.Year()), Month: 1, Day: 1}, //nolint:gosec // a year
 			}, trailer)
 			return "recorded", err
 		})

@@ -295,7 +295,7 @@ func (t *teller) refusals() []step {
 	basis.refused = commonv1.Reason_REASON_BASIS_MISSING
 	basis.why.LegalBasis = vocabularyv1.LegalBasis_LEGAL_BASIS_UNSPECIFIED
 
-	foreign := t.resolve("The other Swedish fund acts as if the first one had sent it", c.OtherSwedishFund, c.Swede, "X-1")
+	foreign := t.resolve("A Danish fund acts as if a Swedish one had sent it", c.DanishFund, c.Swede, "X-1")
 	foreign.refused = commonv1.Reason_REASON_CONTROLLER_MISMATCH
 	foreign.why.ControllerId = c.SwedishFund.Org()
 

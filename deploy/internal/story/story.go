@@ -58,6 +58,11 @@ type Cast struct {
 	RenumberedDane, OldDane   Person
 	RenumberedSwede, OldSwede Person
 
+	// PowerOfAttorney signs that a member, by canonical national number, lets a fund contact the present one, for what the scopes say.
+	PowerOfAttorney func(number, fund, current string, scopes ...string) (string, error)
+	// Employers reports to eIndkomst: a file in the form in which employers do. Nil without that register.
+	Employers func(file io.Reader) (reports int, err error)
+
 	// Move gives a person a new address in the register, and returns its street.
 	Move func(ctx context.Context, p Person) (street string, err error)
 
@@ -85,6 +90,8 @@ type teller struct {
 	handles map[string]string
 	number  int
 	events  []string
+	// unrecorded is that of the result.
+	unrecorded int
 }
 
 // Result is what came of a story.
@@ -93,6 +100,8 @@ type Result struct {
 	Steps int
 	// Events are the audit records' ids, in order.
 	Events []string
+	// Unrecorded is how many steps show no record of their own: somebody was refused at the handshake, or a step was many calls.
+	Unrecorded int
 }
 
 // Tell tells the story to out. It goes on after a step that did not end as it must, and reports all of them together.
@@ -126,6 +135,8 @@ type chapter struct {
 func chapters() []chapter {
 	return []chapter{
 		{"Identity: from a number to what a purpose allows", stack.IdentityName, identityChapter},
+		{"Transfer: members move from one fund to another", stack.TransferName, transferChapter},
+		{"Income: a month of many members", stack.IncomeName, incomeChapter},
 		{"Insurance: what a partner gets of a member, and how it ends", stack.InsuranceName, insuranceChapter},
 		{"The gateway: the same door over REST", stack.GatewayName, gatewayChapter},
 		{"The ledger: an exchange is proved", stack.AuditName, ledgerChapter},
@@ -153,7 +164,9 @@ func (t *teller) failed(title string, err error) error {
 	return fmt.Errorf("step %d (%s): %w", t.number, title, err)
 }
 
-func (t *teller) result() Result { return Result{Steps: t.number, Events: t.events} }
+func (t *teller) result() Result {
+	return Result{Steps: t.number, Events: t.events, Unrecorded: t.unrecorded}
+}
 
 func (t *teller) close() {
 	for _, c := range t.conns {
@@ -236,12 +249,22 @@ func (t *teller) audited(ctx context.Context, s step, event string) error {
 		return fmt.Errorf("%d audit records for event %s, want %d", len(records), event, want)
 	}
 	var bad []error
-	for _, r := range records {
-		t.recorded(r)
-		bad = append(bad, check(s, r))
+	for i, r := range records {
+		if i < shown {
+			t.recorded(r)
+		}
+		if err := check(s, r); err != nil && len(bad) < shown {
+			bad = append(bad, err)
+		}
+	}
+	if len(records) > shown {
+		t.line("", "and %d more", len(records)-shown)
 	}
 	return errors.Join(bad...)
 }
+
+// shown is how many records of one event are printed.
+const shown = 3
 
 // wire is a caller's connection to a service.
 type wire struct {

@@ -20,6 +20,7 @@ const strangerLimit = 5 * time.Second
 // stranger shows a certificate that says the right name and comes from the wrong authority (SEC-01).
 func (t *teller) stranger(ctx context.Context) error {
 	t.number++
+	t.unrecorded++
 	say.F(t.out, "\n%2d  A stranger shows a certificate in the Danish fund's name, signed by an authority that nobody trusts\n", t.number)
 	t.line("who", "unknown; the certificate says %s", t.name(t.cast.DanishFund))
 	t.line("what", "a connection")

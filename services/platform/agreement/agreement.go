@@ -83,6 +83,7 @@ type pair struct{ recipient, controller string }
 type Set struct {
 	pairs      map[pair][]authz.Agreement
 	recipients map[string]bool
+	names      map[string]string // of organisations, as the latest agreement writes them
 	digest     [sha256.Size]byte // over the files, to see changes
 	count      int
 }
@@ -102,6 +103,9 @@ func (s *Set) Controllers() []string {
 // Knows says whether any agreement, in force or not, names the organisation as recipient.
 func (s *Set) Knows(recipient string) bool { return s.recipients[recipient] }
 
+// Name returns the organisation's name, as an agreement writes it, or "".
+func (s *Set) Name(organisation string) string { return s.names[organisation] }
+
 // Between returns the agreements by which the recipient may act for the controller, in force or not.
 func (s *Set) Between(recipient, controller string) []authz.Agreement {
 	return s.pairs[pair{recipient, controller}]
@@ -109,7 +113,7 @@ func (s *Set) Between(recipient, controller string) []authz.Agreement {
 
 // newSet puts agreements together. Two of the same pair may not be in force at the same time.
 func newSet(list []*Agreement) (*Set, []error) {
-	s := &Set{pairs: map[pair][]authz.Agreement{}, recipients: map[string]bool{}, count: len(list)}
+	s := &Set{pairs: map[pair][]authz.Agreement{}, recipients: map[string]bool{}, names: map[string]string{}, count: len(list)}
 	byPair := map[pair][]*Agreement{}
 	versions := map[string]bool{}
 	var problems []error
@@ -128,6 +132,9 @@ func newSet(list []*Agreement) (*Set, []error) {
 		byPair[key] = append(byPair[key], a)
 		s.pairs[key] = append(s.pairs[key], a)
 		s.recipients[key.recipient] = true
+		for _, party := range []*agreementv1.Party{a.Proto.GetController(), a.Proto.GetRecipient()} {
+			s.names[party.GetId()] = party.GetName()
+		}
 	}
 	return s, problems
 }

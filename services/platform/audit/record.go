@@ -4,41 +4,78 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	auditv1 "samvirke.dev/proto/gen/go/samvirke/audit/v1"
 
 	"samvirke.dev/certs/workload"
+	"samvirke.dev/services/platform/keys"
 	"samvirke.dev/services/platform/redact"
 )
 
 // retention is the rule by which records are kept (domain rule RET-13).
 const retention = "RET-13"
 
-// record makes the published form of an entry for one of its persons.
-func (r *Recorder) record(e *Entry, about subject, number int, ended time.Time, d digests) (*auditv1.Record, error) {
-	out := &auditv1.Record{
-		EventId: e.EventID, StartedAt: timestamppb.New(e.Started), EndedAt: timestamppb.New(ended),
-		Writer: r.writer, Actor: actor(e), Rpc: e.RPC, Decision: e.decision(), Reasons: e.Reasons, Fields: e.Fields,
-		StatusCode: e.Status, ResultCount: e.Count, DigestKey: d.key, RequestDigest: d.request, ResponseDigest: d.response,
-		TraceId: e.Trace.ID[:], SpanId: e.Trace.Span[:], RetentionClass: retention, ApproverId: e.approver, Item: uint32(number), //nolint:gosec // bounded by the schema's 100 items
-	}
+// desk is what records are written on, one entry at a time: the messages and the room for their encoding are used again and again.
+type desk struct {
+	record, person            auditv1.Record // what the records of an entry share, and what is one person's
+	actor                     auditv1.Actor
+	recipient                 auditv1.Recipient
+	started, ended, retrieved timestamppb.Timestamp
+	encoded                   []byte
+}
+
+// clear forgets everything: it may be personal.
+func (k *desk) clear() {
+	k.record.Reset()
+	k.person.Reset()
+	k.actor.Reset()
+	k.recipient.Reset()
+	k.forget()
+}
+
+// forget clears the encoding.
+func (k *desk) forget() {
+	clear(k.encoded[:cap(k.encoded)])
+	k.encoded = k.encoded[:0]
+}
+
+// add encodes a message behind what is there: of protocol buffers, two encodings in a row are that of the merged message.
+func (k *desk) add(m proto.Message, deterministic bool) (err error) {
+	k.encoded, err = proto.MarshalOptions{Deterministic: deterministic}.MarshalAppend(k.encoded, m)
+	return err
+}
+
+// describe fills in the published form of an entry, without what is one person's.
+func (k *desk) describe(e *Entry, writer *auditv1.Writer, ended time.Time, d digests) {
+	out := &k.record
+	out.EventId, out.Writer, out.Rpc, out.RetentionClass, out.ApproverId = e.EventID, writer, e.RPC, retention, e.approver
+	out.StartedAt, out.EndedAt = stamp(&k.started, e.Started), stamp(&k.ended, ended)
+	out.Decision, out.StatusCode, out.ResultCount = e.decision(), e.Status, e.Count
+	out.DigestKey, out.RequestDigest, out.ResponseDigest = d.key, d.request, d.response
+	out.TraceId, out.SpanId = e.Trace.ID[:], e.Trace.Span[:]
 	if e.Trace.Parent != [8]byte{} {
 		out.ParentSpanId = e.Trace.Parent[:]
 	}
 	if e.Method != nil {
 		out.Operation = e.Method.Rule.GetOperation()
 	}
-	out.RuleDecision = about.rule
-	describeDecision(out, e)
-	if len(about.denied) > 0 {
-		out.Decision, out.Reasons, out.Fields = auditv1.Decision_DECISION_DENY, about.denied, nil
+	out.Actor = &k.actor
+	describeActor(&k.actor, e)
+	if e.Decision != nil {
+		out.Recipient = &k.recipient
+		describeDecision(out, e)
 	}
-	return out, r.describeSubject(out, about)
 }
 
-func actor(e *Entry) *auditv1.Actor {
-	a := &auditv1.Actor{Via: e.Via.String()}
+func stamp(to *timestamppb.Timestamp, t time.Time) *timestamppb.Timestamp {
+	to.Seconds, to.Nanos = t.Unix(), int32(t.Nanosecond()) //nolint:gosec // below a billion
+	return to
+}
+
+func describeActor(a *auditv1.Actor, e *Entry) {
+	a.Via = e.Via.String()
 	if !e.Caller.IsZero() {
 		a.Workload, a.Organisation = e.Caller.String(), e.Caller.Org()
 		a.Kind = auditv1.ActorKind_ACTOR_KIND_SYSTEM
@@ -49,16 +86,12 @@ func actor(e *Entry) *auditv1.Actor {
 	if e.Decision != nil && e.bounded(e.Decision.Context.GetActorId()) != "" {
 		a.Kind, a.Employee = auditv1.ActorKind_ACTOR_KIND_HUMAN, e.Decision.Context.GetActorId()
 	}
-	return a
 }
 
 func describeDecision(out *auditv1.Record, e *Entry) {
 	d := e.Decision
-	if d == nil {
-		return
-	}
 	out.Agreement = d.Agreement
-	out.Recipient = &auditv1.Recipient{Id: d.Organisation, Role: d.Role, TransferBasis: d.Transfer}
+	out.Recipient.Id, out.Recipient.Role, out.Recipient.TransferBasis = d.Organisation, d.Role, d.Transfer
 	c := d.Context
 	out.Purpose, out.LegalBasis, out.SpecialBasis = c.GetPurpose(), c.GetLegalBasis(), c.GetSpecialBasis()
 	out.ControllerId = e.bounded(c.GetControllerId())
@@ -66,7 +99,15 @@ func describeDecision(out *auditv1.Record, e *Entry) {
 	out.CaseReference = e.bounded(c.GetCaseReference())
 }
 
-func (r *Recorder) describeSubject(out *auditv1.Record, about subject) error {
+// describePerson fills in what is one person's: the one of a plain call, or number i of a batch, counted from 1.
+func (k *desk) describePerson(e *Entry, about subject, i int, subjects *keys.PRF) (err error) {
+	k.person.Reset()
+	out := &k.person
+	out.Item = uint32(i) //nolint:gosec // bounded by the schema's 100 items
+	out.RuleDecision, out.Reasons, out.Fields = about.rule, e.Reasons, e.Fields
+	if len(about.denied) > 0 {
+		out.Decision, out.Reasons, out.Fields = auditv1.Decision_DECISION_DENY, about.denied, nil
+	}
 	if !about.known {
 		return nil
 	}
@@ -76,13 +117,11 @@ func (r *Recorder) describeSubject(out *auditv1.Record, about subject) error {
 	}
 	out.Source = about.source
 	if !about.retrieved.IsZero() {
-		out.RetrievedAt = timestamppb.New(about.retrieved)
+		out.RetrievedAt = stamp(&k.retrieved, about.retrieved)
 	}
-	if about.id == "" {
-		return nil
+	if about.id != "" {
+		out.SubjectRef, err = subjects.Pseudonym(about.id)
 	}
-	ref, err := r.subjects.Pseudonym(about.id)
-	out.SubjectRef = ref
 	return err
 }
 

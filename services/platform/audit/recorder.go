@@ -42,7 +42,7 @@ type Recorder struct {
 	subjects *keys.PRF
 	batch    *sqlkit.Batcher[[]row]
 	open     atomic.Int64 // entries under way
-	buffers  sync.Pool    // of *[]byte: encodings that are wanted only until they are digested or sealed
+	desks    sync.Pool    // of *desk
 }
 
 // row is a sealed record as it is stored.
@@ -64,7 +64,7 @@ func NewRecorder(ctx context.Context, cfg Config) *Recorder {
 	r := &Recorder{
 		db: cfg.DB, clock: cfg.Clock, writer: cfg.Writer, seal: cfg.Seal, subjects: cfg.Subjects,
 	}
-	r.buffers.New = func() any { return new([]byte) }
+	r.desks.New = func() any { return &desk{} }
 	r.batch = sqlkit.NewBatcher(ctx, sqlkit.BatchConfig{
 		MaxBatch: 256, MaxQueue: 4096, Coming: func() int { return int(r.open.Load()) },
 	}, r.flush)
@@ -113,37 +113,51 @@ func (r *Recorder) CloseChange(ctx context.Context, e *Entry) error {
 // MarkWritten says that the transaction holding the entry was committed.
 func (e *Entry) MarkWritten() { e.done = true }
 
+// rows seals the records of an entry, one a person.
 func (r *Recorder) rows(e *Entry) ([]row, error) {
-	d, err := r.digest(e)
+	k, ok := r.desks.Get().(*desk)
+	if !ok { // the pool holds nothing else
+		k = &desk{}
+	}
+	defer r.desks.Put(k)
+	defer k.clear()
+	rows, err := r.sealed(k, e)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	ended := r.clock.Now()
-	subjects := e.subjects()
+	return rows, nil
+}
+
+func (r *Recorder) sealed(k *desk, e *Entry) ([]row, error) {
+	d, err := r.digest(k, e)
+	if err != nil {
+		return nil, err
+	}
+	ended, name, subjects := r.clock.Now(), []byte(e.EventID), e.subjects()
+	k.describe(e, r.writer, ended, d)
+	if err := k.add(&k.record, false); err != nil {
+		return nil, err
+	}
+	shared := len(k.encoded)
 	rows := make([]row, len(subjects))
 	for i, about := range subjects {
 		number := 0
 		if len(e.items) > 0 {
 			number = i + 1
 		}
-		if rows[i], err = r.sealed(e, about, number, ended, d); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+		if err := k.describePerson(e, about, number, r.subjects); err != nil {
+			return nil, err
+		}
+		k.encoded = k.encoded[:shared]
+		if err := k.add(&k.person, false); err != nil {
+			return nil, err
+		}
+		rows[i] = row{event: e.EventID, item: number, at: ended.UnixMicro()}
+		if rows[i].sealed, err = r.seal.Encrypt(k.encoded, name); err != nil {
+			return nil, err
 		}
 	}
 	return rows, nil
-}
-
-func (r *Recorder) sealed(e *Entry, about subject, number int, ended time.Time, d digests) (row, error) {
-	rec, err := r.record(e, about, number, ended, d)
-	if err != nil {
-		return row{}, err
-	}
-	var sealed []byte
-	err = r.encoded(rec, proto.MarshalOptions{}, func(plain []byte) error {
-		sealed, err = r.seal.Encrypt(plain, []byte(e.EventID))
-		return err
-	})
-	return row{event: e.EventID, item: number, at: ended.UnixMicro(), sealed: sealed}, err
 }
 
 // digestKeySize is the size of a record's digest key in bytes.
@@ -151,46 +165,30 @@ const digestKeySize = 16
 
 // digest binds the record to the bodies without holding anything of them: HMAC-SHA-256 of the deterministic encoding, under a random key of
 // the record's own, which only the parties to the exchange are shown. So whoever kept a body can prove it, and nobody else guess it.
-func (r *Recorder) digest(e *Entry) (digests, error) {
+func (r *Recorder) digest(k *desk, e *Entry) (d digests, err error) {
 	if e.Request == nil && e.Response == nil {
 		return digests{}, nil
 	}
-	d := digests{key: make([]byte, digestKeySize)}
+	d.key = make([]byte, digestKeySize)
 	_, _ = rand.Read(d.key) // never fails
 	mac := hmac.New(sha256.New, d.key)
-	var err error
 	if e.Request != nil {
-		if d.request, err = r.digestOf(mac, e.Request); err != nil {
+		if d.request, err = k.digest(mac, e.Request); err != nil {
 			return d, err
 		}
 	}
 	if e.Response != nil {
 		mac.Reset()
-		d.response, err = r.digestOf(mac, e.Response)
+		d.response, err = k.digest(mac, e.Response)
 	}
 	return d, err
 }
 
-func (r *Recorder) digestOf(mac hash.Hash, m proto.Message) (out []byte, err error) {
-	err = r.encoded(m, proto.MarshalOptions{Deterministic: true}, func(body []byte) error {
-		mac.Write(body)
-		out = mac.Sum(nil)
-		return nil
-	})
-	return out, err
-}
-
-// encoded lends the encoding of a message to use, which must not keep it.
-func (r *Recorder) encoded(m proto.Message, how proto.MarshalOptions, use func([]byte) error) error {
-	buffer, ok := r.buffers.Get().(*[]byte)
-	if !ok { // the pool holds nothing else
-		buffer = new([]byte)
+func (k *desk) digest(mac hash.Hash, m proto.Message) ([]byte, error) {
+	defer k.forget()
+	if err := k.add(m, true); err != nil {
+		return nil, err
 	}
-	defer r.buffers.Put(buffer)
-	var err error
-	if *buffer, err = how.MarshalAppend((*buffer)[:0], m); err != nil {
-		return err
-	}
-	defer clear(*buffer) // it may hold personal data
-	return use(*buffer)
+	mac.Write(k.encoded)
+	return mac.Sum(nil), nil
 }

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"sync/atomic"
 
 	"github.com/hashicorp/vault/api"
 
@@ -25,6 +26,7 @@ import (
 	"samvirke.dev/services/platform/maintenance"
 	"samvirke.dev/services/platform/rpc"
 	"samvirke.dev/services/platform/sqlkit"
+	"samvirke.dev/services/platform/subjects"
 	"samvirke.dev/services/platform/telemetry"
 )
 
@@ -54,12 +56,14 @@ type Chassis struct {
 	Server    *rpc.Server
 	Telemetry *telemetry.Telemetry
 	Records   *audit.Reader
+	Subjects  *subjects.Server
 
 	cfg      Config
 	opts     Options
 	vault    *vault.Client
 	pki      *pki.Source
 	recorder *audit.Recorder
+	deals    atomic.Pointer[agreement.Store]
 	shipper  *audit.Shipper // nil when records stay here
 	closers  []func(context.Context) error
 }
@@ -124,6 +128,14 @@ func (c *Chassis) Vault() *api.Logical { return c.vault.Logical() }
 
 // Certificates returns the source of the service's certificate and of whom it trusts, for listeners of its own.
 func (c *Chassis) Certificates() *pki.Source { return c.pki }
+
+// OrganisationName returns an organisation's name as the agreements in force write it, or "" when none does or Run has not begun.
+func (c *Chassis) OrganisationName(id string) string {
+	if deals := c.deals.Load(); deals != nil {
+		return deals.Set().Name(id)
+	}
+	return ""
+}
 
 func (c *Chassis) onClose(fn func(context.Context) error) { c.closers = append(c.closers, fn) }
 
@@ -284,7 +296,7 @@ func (c *Chassis) openShipping(context.Context) error {
 	return c.ShipTo(remote)
 }
 
-// auditName is the name of the service that receives records.
+// auditName is the name of the service that receives records and that alone may ask under which pseudonyms they know a person.
 const auditName = "audit"
 
 // ShipTo has records shipped to a sink: for the audit service, which is its own receiver.
@@ -340,6 +352,12 @@ func (c *Chassis) openServer(context.Context) error {
 	if err != nil {
 		return err
 	}
+	refs, err := c.Keys.PRF(auditSubjects)
+	if err != nil {
+		return err
+	}
+	c.Subjects = subjects.New(refs, auditName)
+	auditv1.RegisterSubjectServiceServer(c.Server.Registrar(), c.Subjects)
 	c.onClose(c.Server.Stop) // also when it never served: its workers wait already
 	return nil
 }
@@ -359,6 +377,7 @@ func (c *Chassis) agreements(ctx context.Context) (*agreement.Store, error) {
 		return nil, err
 	}
 	c.Server.Use(store.Current)
+	c.deals.Store(store)
 	return store, nil
 }
 

@@ -122,7 +122,7 @@ func DefaultConfig() Config {
 		Transit:    Transit{Mount: "transit"},
 		Keys:       Keys{MaxAge: time.Hour, RefreshEvery: 5 * time.Minute},
 		Agreements: Agreements{Reload: 2 * time.Second},
-		Memory:     Memory{Limit: 24 << 20, GCPercent: 400},
+		Memory:     Memory{Limit: 30 << 20, GCPercent: 400},
 		Telemetry:  Telemetry{SampleRatio: 1, LogLevel: "info", QueueLimit: 64 << 20},
 	}
 }

@@ -157,6 +157,10 @@ func stateRow(r Reason) (Row, bool) {
 		return Row{NotFound, "There is no such record among the caller's exchanges.", ActorCaller, "Check the event id."}, true
 	case commonv1.Reason_REASON_RECEIPT_PENDING:
 		return Row{Unavailable, "The record is kept, but the ledger has no checkpoint over it yet.", ActorRetry, "Try again shortly."}, true
+	case commonv1.Reason_REASON_WRONG_PARTY:
+		return Row{Denied, "This party may not do that in the case.", ActorCaller, "Leave it to the party whose act it is."}, true
+	case commonv1.Reason_REASON_CASE_NOT_FOUND:
+		return Row{NotFound, "The fund has no such case.", ActorCaller, "Check the id."}, true
 	case commonv1.Reason_REASON_CONFLICT:
 		return Row{Conflict, "Somebody else changed the same thing.", ActorRetry, "Read the present state and try again."}, true
 	case commonv1.Reason_REASON_ALREADY_EXISTS:

@@ -37,6 +37,12 @@ import (
 // streamWorkers is how many goroutines wait for calls; when all are busy, gRPC starts more.
 const streamWorkers = 64
 
+// Bytes that a caller may send before the service has read them, on a stream and on a connection.
+const (
+	streamWindow = 1 << 20
+	connWindow   = 4 << 20
+)
+
 // EventIDTrailer carries the id of the call's audit record.
 const EventIDTrailer = "samvirke-event-id"
 
@@ -134,6 +140,8 @@ func (s *Server) options(tlsConfig *tls.Config) []grpc.ServerOption {
 		grpc.ForceServerCodecV2(newCodec(s.cfg.MaxMessage)),
 		grpc.MaxRecvMsgSize(4 * s.cfg.MaxMessage), // between the two limits the refusal says who must do what
 		grpc.MaxConcurrentStreams(s.cfg.MaxStreams),
+		// Windows that are given make gRPC stop measuring the line with pings; they hold several of our longest messages.
+		grpc.StaticStreamWindowSize(streamWindow), grpc.StaticConnWindowSize(connWindow),
 		grpc.NumStreamWorkers(streamWorkers), // the chain is deep: goroutines that last keep their grown stacks
 		grpc.ConnectionTimeout(10 * time.Second),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 20 * time.Second, PermitWithoutStream: true}),

@@ -60,7 +60,7 @@ func decode(raw []byte, limit int64, charset string, known names, answer any) er
 		return err
 	}
 	s := newScanner(raw, limit, charset, known)
-	r := &resolver{source: s}
+	r := &resolver{source: s, tags: known}
 	e := envelope{dec: xml.NewTokenDecoder(r), resolver: r}
 	err = e.read(root, answer)
 	_, isFault := errors.AsType[*Fault](err)

@@ -23,7 +23,7 @@ type resolver struct {
 
 	keep  func(space string) bool // nil: everything is handed on
 	floor int                     // depth of the element inside which that holds
-	tags  names                   // by local name
+	tags  names                   // those of the scanner: a local name is one without a prefix
 }
 
 // binding is a namespace declaration.
@@ -34,8 +34,7 @@ type binding struct {
 
 // within begins to keep some namespaces only, until the element ends whose start was read last.
 func (r *resolver) within(keep func(space string) bool) {
-	const typical = 64
-	r.keep, r.floor, r.tags = keep, r.depth, make(names, typical)
+	r.keep, r.floor = keep, r.depth
 }
 
 // Token implements xml.TokenReader.

@@ -15,7 +15,7 @@ type Config struct {
 	URL           string        `yaml:"url" class:"internal" doc:"sqlite:/path/to/file.db, sqlite::memory: or postgres://user@host:port/database; never with a password"`
 	PasswordFile  string        `yaml:"password_file" class:"internal" doc:"file that holds the PostgreSQL password; empty for none"`
 	ReadConns     int           `yaml:"read_conns" class:"public" doc:"connections for queries, beside those for look-ups of single rows, of which SQLite has one per processor (SQLite: 0 is one per processor, at least 4), or for everything (PostgreSQL: 0 is 16)"`
-	CacheKiB      int           `yaml:"cache_kib" class:"public" doc:"page cache of each SQLite connection in KiB"`
+	CacheKiB      int           `yaml:"cache_kib" class:"public" doc:"page cache of each SQLite connection in KiB; SQLite empties those that read at every commit, so only writing much gains by a large one"`
 	MmapMiB       int           `yaml:"mmap_mib" class:"public" doc:"part of a SQLite file in MiB that is read through memory mapping: a quarter less work per look-up, but counted as resident memory; 0 for none"`
 	BusyTimeout   time.Duration `yaml:"busy_timeout" class:"public" doc:"longest wait for a lock of another process or transaction"`
 	ConnTimeout   time.Duration `yaml:"conn_timeout" class:"public" doc:"longest wait for a new connection to PostgreSQL"`
@@ -29,7 +29,7 @@ type Config struct {
 func DefaultConfig(databaseURL string) Config {
 	return Config{
 		URL:           databaseURL,
-		CacheKiB:      3072,
+		CacheKiB:      1024,
 		BusyTimeout:   5 * time.Second,
 		ConnTimeout:   5 * time.Second,
 		QueryTimeout:  30 * time.Second,

@@ -30,6 +30,7 @@ type DB struct {
 	cfg      Config
 	read     *sql.DB          // SQLite: connections for Query; PostgreSQL: all connections
 	lookups  *lookups         // SQLite: connections for QueryRow; PostgreSQL: nil
+	asker    *asker           // SQLite: the connection for AskAll; PostgreSQL: nil
 	writer   *writer          // SQLite: the one connection that writes; PostgreSQL: nil
 	migrator driver.Connector // SQLite: makes the connections that migrations run on
 	anchor   *sql.Conn        // keeps a database in memory alive
@@ -64,7 +65,7 @@ func (db *DB) Close() error {
 	}
 	errs = append(errs, db.read.Close())
 	if db.lookups != nil {
-		errs = append(errs, db.lookups.close())
+		errs = append(errs, db.lookups.close(), db.asker.close())
 	}
 	if db.writer != nil { // last, so that it tidies up the write-ahead log
 		errs = append(errs, db.writer.close())

@@ -60,6 +60,7 @@ func openSQLite(ctx context.Context, cfg Config) (*DB, error) {
 		dialect: SQLite, cfg: cfg, migrator: writer,
 		read:    sql.OpenDB(reader),
 		lookups: newLookups(sql.OpenDB(reader), runtime.GOMAXPROCS(0), cfg.MaxStatements),
+		asker:   newAsker(reader, cfg.MaxStatements),
 	}
 	db.read.SetMaxOpenConns(cfg.ReadConns)
 	db.read.SetMaxIdleConns(cfg.ReadConns)

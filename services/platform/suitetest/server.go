@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io/fs"
+	"log/slog"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -49,6 +50,10 @@ type Options struct {
 	Limits     func(*rpc.Config)
 	Wrap       *LocalWrap // a fresh one when nil; a second server on the same database needs that of the first
 	Telemetry  func(*telemetry.Config)
+	// CA is the authority of this server and its callers; a fresh one when nil. Servers that call each other share one.
+	CA *certtest.CA
+	// Listener is where to answer; a free port when nil. Servers that call each other know their addresses before they start.
+	Listener net.Listener
 	// Register adds the service.
 	Register func(s *Server, r grpc.ServiceRegistrar)
 }
@@ -69,6 +74,7 @@ type Server struct {
 
 	name       string
 	recorder   *audit.Recorder
+	log        *slog.Logger
 	agreements atomic.Pointer[agreement.Set]
 	t          testing.TB
 }
@@ -85,7 +91,10 @@ func Start(t testing.TB, o Options) *Server {
 	if o.Name == "" {
 		o.Name = "test"
 	}
-	s := &Server{t: t, name: o.Name, CA: certtest.New(t, TrustDomain), DB: o.DB, Logs: &SafeBuffer{}, Wrap: o.Wrap}
+	if o.CA == nil {
+		o.CA = certtest.New(t, TrustDomain)
+	}
+	s := &Server{t: t, name: o.Name, CA: o.CA, DB: o.DB, Logs: &SafeBuffer{}, Wrap: o.Wrap}
 	if s.DB == nil {
 		s.DB = sqltest.Open(t, sqltest.MemoryConfig(t))
 	}
@@ -138,6 +147,7 @@ func (s *Server) telemetry(edit func(*telemetry.Config)) *telemetry.Telemetry {
 func (s *Server) openServer(o Options, tel *telemetry.Telemetry) {
 	s.t.Helper()
 	s.Source = s.CA.Source(s.CA.Service(s.name))
+	s.log = tel.Logger()
 	config, err := mtls.ServerConfig(s.Source, mtls.Accept{
 		TrustDomains: []string{TrustDomain}, Kinds: []workload.Kind{workload.KindOrganisation, workload.KindService},
 	})
@@ -160,8 +170,11 @@ func (s *Server) openServer(o Options, tel *telemetry.Telemetry) {
 	s.must(err)
 	s.UseAgreements(o.Agreements)
 	s.RPC.Use(func() authz.Agreements { return s.agreements.Load() })
-	s.serve(tel)
+	s.serve(tel, o.Listener)
 }
+
+// Log is the server's logger; what it writes is in Logs.
+func (s *Server) Log() *slog.Logger { return s.log }
 
 // UseAgreements puts other agreement files in force, also while calls run.
 func (s *Server) UseAgreements(texts map[string]string) {
@@ -175,10 +188,13 @@ func (s *Server) UseAgreements(texts map[string]string) {
 	s.agreements.Store(set)
 }
 
-func (s *Server) serve(tel *telemetry.Telemetry) {
+func (s *Server) serve(tel *telemetry.Telemetry, listener net.Listener) {
 	s.t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(s.t.Context(), "tcp", "127.0.0.1:0")
-	s.must(err)
+	if listener == nil {
+		var err error
+		listener, err = (&net.ListenConfig{}).Listen(s.t.Context(), "tcp", "127.0.0.1:0")
+		s.must(err)
+	}
 	s.Addr = listener.Addr().String()
 	s.RPC.SetServing(true)
 	var served sync.WaitGroup

@@ -39,6 +39,9 @@ func Start(exe string, args []string, stderr io.Writer) (*Client, error) {
 	return c, nil
 }
 
+// PID is the load process's.
+func (c *Client) PID() int { return c.proc.PID() }
+
 // Do sends a command and waits for its reply.
 func (c *Client) Do(cmd Command) (*Result, error) {
 	if err := c.enc.Encode(cmd); err != nil {

@@ -21,8 +21,9 @@ type Round struct {
 	// P50 and P99 are latencies in milliseconds.
 	P50 float64
 	P99 float64
-	// CPU is the server's processor time for each call, in microseconds.
-	CPU float64
+	// CPU is the server's processor time for each call, in microseconds, and LoadCPU the load process's.
+	CPU     float64
+	LoadCPU float64
 }
 
 // Row is what becomes of the rounds of one measured thing. Its JSON is a contract with whoever reads `--json`.
@@ -41,6 +42,11 @@ type Row struct {
 	P99Ratio float64 `json:"p99_ratio"`
 	// BaselineRPS is the baseline's median in the rounds beside this row's, at the same message sizes.
 	BaselineRPS float64 `json:"baseline_rps"`
+	// BaselineCPU is the baseline server's processor time for each call in those rounds, in microseconds.
+	BaselineCPU float64 `json:"baseline_cpu_us"`
+	// LoadCPU and BaselineLoadCPU are the load process's, which shares the processors with the servers.
+	LoadCPU         float64 `json:"load_cpu_us"`
+	BaselineLoadCPU float64 `json:"baseline_load_cpu_us"`
 	// RequestBytes and ResponseBytes are the sizes of both.
 	RequestBytes  int `json:"request_bytes"`
 	ResponseBytes int `json:"response_bytes"`
@@ -74,13 +80,15 @@ func Summarise(name, baseline string, rounds, beside []Round) Row {
 		RPS: median(rounds, func(r Round) float64 { return r.RPS }),
 		P50: median(rounds, func(r Round) float64 { return r.P50 }),
 		P99: median(rounds, func(r Round) float64 { return r.P99 }),
-		CPU: median(rounds, func(r Round) float64 { return r.CPU }),
+		CPU: median(rounds, func(r Round) float64 { return r.CPU }), LoadCPU: median(rounds, func(r Round) float64 { return r.LoadCPU }),
 	}
-	row.BaselineRPS = row.RPS
+	row.BaselineRPS, row.BaselineCPU, row.BaselineLoadCPU = row.RPS, row.CPU, row.LoadCPU
 	if len(beside) == 0 {
 		return row
 	}
 	row.BaselineRPS = median(beside, func(r Round) float64 { return r.RPS })
+	row.BaselineCPU = median(beside, func(r Round) float64 { return r.CPU })
+	row.BaselineLoadCPU = median(beside, func(r Round) float64 { return r.LoadCPU })
 	row.Ratio = pairwise(rounds, beside, func(r Round) float64 { return r.RPS })
 	row.P99Ratio = pairwise(rounds, beside, func(r Round) float64 { return r.P99 })
 	return row
@@ -133,17 +141,18 @@ func (r Report) JSON(w io.Writer) error {
 // Table writes the report for people.
 func (r Report) Table(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	say.F(tw, "what\tpersons\trequests/s\tbaseline/s\tratio\tp50 ms\tp99 ms\tp99 ratio\tserver CPU us\tbytes in/out\t\n")
+	say.F(tw, "what\tpersons\trequests/s\tbaseline/s\tratio\tp50 ms\tp99 ms\tp99 ratio\tCPU us: server+load\tbaseline\tbytes in/out\t\n")
 	for _, row := range r.Results {
-		say.F(tw, "%s\t%s\t%.0f\t%.0f\t%.3f\t%.2f\t%.2f\t%.2f\t%.1f\t%d/%d\t\n", row.Name, count(row.Persons), row.RPS,
-			row.BaselineRPS, row.Ratio, row.P50, row.P99, row.P99Ratio, row.CPU, row.RequestBytes, row.ResponseBytes)
+		say.F(tw, "%s\t%s\t%.0f\t%.0f\t%.3f\t%.2f\t%.2f\t%.2f\t%.1f+%.1f\t%.1f+%.1f\t%d/%d\t\n", row.Name, count(row.Persons), row.RPS,
+			row.BaselineRPS, row.Ratio, row.P50, row.P99, row.P99Ratio, row.CPU, row.LoadCPU,
+			row.BaselineCPU, row.BaselineLoadCPU, row.RequestBytes, row.ResponseBytes)
 	}
 	if len(r.Services) > 0 {
-		say.F(tw, "\t\t\t\t\t\t\t\t\t\t\n")
-		say.F(tw, "service\tpersons\tready ms\tidle MB\tloaded MB\tpeak MB\t\t\t\t\t\n")
+		say.F(tw, "\t\t\t\t\t\t\t\t\t\t\t\n")
+		say.F(tw, "service\tpersons\tready ms\tidle MB\tloaded MB\tpeak MB\t\t\t\t\t\t\n")
 	}
 	for _, s := range r.Services {
-		say.F(tw, "%s\t%s\t%.0f\t%.1f\t%.1f\t%.1f\t\t\t\t\t\n", s.Name, count(s.Persons), s.ReadyMillis, s.IdleMB, s.ResidentMB, s.PeakMB)
+		say.F(tw, "%s\t%s\t%.0f\t%.1f\t%.1f\t%.1f\t\t\t\t\t\t\n", s.Name, count(s.Persons), s.ReadyMillis, s.IdleMB, s.ResidentMB, s.PeakMB)
 	}
 	if err := tw.Flush(); err != nil {
 		return fmt.Errorf("write report: %w", err)

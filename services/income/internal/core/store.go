@@ -174,6 +174,6 @@ type RunStore interface {
 	Finish(ctx context.Context, run ID, c Chunk, tallies []Tally, at time.Time) error
 	// Complete ends a planned run as Done when all its chunks are, and says whether it did.
 	Complete(ctx context.Context, run ID, at time.Time) (bool, error)
-	// Unfinished returns the runs under way that have free chunks or no plan.
+	// Unfinished returns the runs under way on which nobody works: no chunk is claimed at the moment.
 	Unfinished(ctx context.Context, now time.Time) ([]Run, error)
 }

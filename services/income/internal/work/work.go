@@ -19,7 +19,6 @@ import (
 type UseCases interface {
 	WorkRun(ctx context.Context, id core.ID, controller string) error
 	Rematch(ctx context.Context, member int64, month civil.Month, fetch bool) error
-	Resume(ctx context.Context) error
 	DecideDue(ctx context.Context) (int, error)
 	Retry(ctx context.Context) (int, error)
 }
@@ -31,8 +30,7 @@ type Enqueuer interface {
 
 // Config says how the work is done.
 type Config struct {
-	Workers int           // jobs that work on the same run, in all replicas together as many as each has
-	Resume  time.Duration // how often it is looked for runs that nobody works on
+	Workers int           // jobs that work on the same run
 	Daily   time.Duration // how often deadlines and retries are looked at
 }
 
@@ -48,7 +46,6 @@ type (
 		Month  civil.Month `json:"month"`
 		Fetch  bool        `json:"fetch"`
 	}
-	resumeArgs struct{}
 	decideArgs struct{}
 	retryArgs  struct{}
 )
@@ -58,9 +55,6 @@ func (runArgs) Kind() string { return "income.run" }
 
 // Kind implements river.JobArgs.
 func (rematchArgs) Kind() string { return "income.rematch" }
-
-// Kind implements river.JobArgs.
-func (resumeArgs) Kind() string { return "income.resume" }
 
 // Kind implements river.JobArgs.
 func (decideArgs) Kind() string { return "income.decide" }
@@ -94,7 +88,6 @@ func (w *Work) Workers() *river.Workers {
 		return w.UseCases.Rematch(ctx, a.Member, a.Month, a.Fetch)
 	}})
 	const long = 10 * time.Minute
-	river.AddWorker(out, &worker[resumeArgs]{limit: long, work: func(ctx context.Context, _ resumeArgs) error { return w.UseCases.Resume(ctx) }})
 	river.AddWorker(out, &worker[decideArgs]{limit: long, work: func(ctx context.Context, _ decideArgs) error {
 		return w.tell(ctx, "decided")(w.UseCases.DecideDue(ctx))
 	}})
@@ -133,7 +126,7 @@ func (w *Work) Periodic() []*river.PeriodicJob {
 		return river.NewPeriodicJob(river.PeriodicInterval(every), func() (river.JobArgs, *river.InsertOpts) { return args, opts },
 			&river.PeriodicJobOpts{RunOnStart: true})
 	}
-	return []*river.PeriodicJob{job(w.Config.Resume, resumeArgs{}), job(w.Config.Daily, decideArgs{}), job(w.Config.Daily, retryArgs{})}
+	return []*river.PeriodicJob{job(w.Config.Daily, decideArgs{}), job(w.Config.Daily, retryArgs{})}
 }
 
 // Run implements core.Queue.

@@ -11,7 +11,6 @@ func Queries() map[string]Query {
 	return map[string]Query{
 		"by index":       {byOneIndex, []any{nil}},
 		"by two indexes": {byTwo, []any{nil, nil}},
-		"together":       {together(4), []any{nil, nil, nil, nil}},
 		"by handle":      {byHandle, []any{"DK:10000009", "handle-0"}},
 		"find handle":    {findHandle, []any{int64(1), "DK:10000009"}},
 		"find rows":      {findRows(2), []any{nil, nil}},

@@ -3,34 +3,24 @@ package sqlstore
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"samvirke.dev/services/identity/internal/store"
 	"samvirke.dev/services/platform/sqlkit"
 )
 
-// Gathered is a Store whose look-ups by number share queries: whoever asks while another query is under way is answered together with
-// all who do the same. A query for twenty persons costs a fraction of twenty queries. Nothing is remembered between queries.
+// Gathered is a Store whose look-ups go to the database together: whoever asks while others are being answered is answered with all who
+// do the same. A look for twenty persons costs a fraction of twenty looks. Nothing is remembered between them.
 type Gathered struct {
 	*Store
-	batch *sqlkit.Batcher[*lookup]
+	batch *sqlkit.Batcher[*sqlkit.Ask]
 }
 
-// lookup is one caller's question and, when its batch is done, the answer.
-type lookup struct {
-	candidates []store.Index
-	row        store.Row
-	found      bool
-}
-
-// maxGather is how many look-ups share a query at most.
+// maxGather is how many look-ups go together at most.
 const maxGather = 32
 
 // Gather returns the store with shared look-ups. Close it before the database.
 func Gather(ctx context.Context, s *Store) *Gathered {
-	g := &Gathered{Store: s}
-	g.batch = sqlkit.NewBatcher(ctx, sqlkit.BatchConfig{MaxBatch: maxGather}, g.answer)
-	return g
+	return &Gathered{Store: s, batch: sqlkit.NewBatcher(ctx, sqlkit.BatchConfig{MaxBatch: maxGather}, s.db.AskAll)}
 }
 
 // Close answers those who wait and stops.
@@ -41,91 +31,37 @@ func (g *Gathered) ByIndex(ctx context.Context, candidates []store.Index) (store
 	if len(candidates) == 0 || g.db.InTransaction(ctx) {
 		return g.Store.ByIndex(ctx, candidates)
 	}
-	l := &lookup{candidates: candidates}
-	if err := g.batch.Add(ctx, l); err != nil {
+	asked, query, args := indexQuery(candidates)
+	return g.ask(ctx, asked, query, args)
+}
+
+// ByHandle implements store.Store, as ByIndex does.
+func (g *Gathered) ByHandle(ctx context.Context, controller, handle string) (store.Row, error) {
+	if g.db.InTransaction(ctx) {
+		return g.Store.ByHandle(ctx, controller, handle)
+	}
+	return g.ask(ctx, store.Index{}, byHandle, []any{controller, handle})
+}
+
+// ask waits for the answer. asked is the index of a row that does not tell its own.
+func (g *Gathered) ask(ctx context.Context, asked store.Index, query string, args []any) (store.Row, error) {
+	ask := &sqlkit.Ask{Query: query, Args: args}
+	if err := g.batch.Add(ctx, ask); err != nil {
 		return store.Row{}, failure("look up", err)
 	}
-	if !l.found {
+	if ask.Row == nil {
 		return store.Row{}, store.ErrNotFound
 	}
-	return l.row, nil
-}
-
-// answer looks all up together; a lone one goes the short way.
-func (g *Gathered) answer(ctx context.Context, batch []*lookup) error {
-	if len(batch) == 1 {
-		row, err := g.Store.ByIndex(ctx, batch[0].candidates)
-		if errors.Is(err, store.ErrNotFound) {
-			return nil
-		}
-		batch[0].row, batch[0].found = row, err == nil
-		return err
+	r := store.Row{Index: asked}
+	id, ok1 := ask.Row[0].(int64)
+	index, ok2 := ask.Row[1].([]byte)
+	sealed, ok3 := ask.Row[2].([]byte)
+	if !ok1 || (!ok2 && ask.Row[1] != nil) || !ok3 {
+		return store.Row{}, errors.New("sqlstore: a row of other columns than were asked for")
 	}
-	var all []store.Index
-	asked := make(map[store.Index][]*lookup, len(batch))
-	for _, l := range batch {
-		for _, c := range l.candidates {
-			if asked[c] == nil {
-				all = append(all, c)
-			}
-			asked[c] = append(asked[c], l)
-		}
-	}
-	for len(all) > 0 {
-		n := min(len(all), maxGather)
-		if err := g.query(ctx, all[:n], asked); err != nil {
-			return err
-		}
-		all = all[n:]
-	}
-	return nil
-}
-
-// together finds rows by several indexes and tells for each under which one it was found.
-func together(n int) string {
-	list := placeholders(n)
-	return `SELECT blind_index, id, blind_index, sealed FROM person WHERE blind_index IN (` + list + `)` +
-		` UNION ALL SELECT n.blind_index, p.id, p.blind_index, p.sealed FROM person_number n JOIN person p ON p.id = n.person_id` +
-		` WHERE n.blind_index IN (` + list + `)`
-}
-
-// padded rounds up to few sizes, so that few texts have to be kept compiled; the last index is repeated to fill them.
-func padded(indexes []store.Index) []any {
-	size := 4
-	for size < len(indexes) {
-		size *= 2
-	}
-	args := make([]any, size)
-	for i := range args {
-		args[i] = indexes[min(i, len(indexes)-1)][:]
-	}
-	return args
-}
-
-func (g *Gathered) query(ctx context.Context, indexes []store.Index, asked map[store.Index][]*lookup) (err error) {
-	args := padded(indexes)
-	rows, err := g.db.Query(ctx, together(len(args)), args...)
-	if err != nil {
-		return fmt.Errorf("look up together: %w", err)
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var under, index []byte
-		var row store.Row
-		if err := rows.Scan(&under, &row.ID, &index, &row.Sealed); err != nil {
-			return fmt.Errorf("look up together: %w", err)
-		}
-		copy(row.Index[:], index)
-		var key store.Index
-		copy(key[:], under)
-		for _, l := range asked[key] {
-			// A number in force comes before an earlier one, as the query does.
-			if !l.found {
-				l.row, l.found = row, true
-			}
-		}
-	}
-	return rows.Err()
+	r.ID, r.Sealed = id, sealed
+	copy(r.Index[:], index)
+	return r, nil
 }
 
 var _ store.Store = (*Gathered)(nil)

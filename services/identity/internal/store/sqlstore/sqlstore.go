@@ -52,16 +52,24 @@ const (
 
 // ByIndex implements store.Store.
 func (s *Store) ByIndex(ctx context.Context, candidates []store.Index) (store.Row, error) {
-	switch len(candidates) {
-	case 0:
+	if len(candidates) == 0 {
 		return store.Row{}, store.ErrNotFound
+	}
+	asked, query, args := indexQuery(candidates)
+	return s.row(ctx, asked, query, args...)
+}
+
+// indexQuery returns the query for a person by candidates, of which there is at least one. asked is the index of a row that does not tell
+// its own.
+func indexQuery(candidates []store.Index) (asked store.Index, query string, args []any) {
+	switch len(candidates) {
 	case 1:
-		return s.row(ctx, candidates[0], byOneIndex, candidates[0][:])
+		return candidates[0], byOneIndex, []any{candidates[0][:]}
 	case 2:
-		return s.row(ctx, store.Index{}, byTwo, candidates[0][:], candidates[1][:])
+		return store.Index{}, byTwo, []any{candidates[0][:], candidates[1][:]}
 	}
 	list := placeholders(len(candidates))
-	return s.row(ctx, store.Index{}, byIndexHead+list+byIndexMid+list+byIndexTail, bytesOf(candidates)...)
+	return store.Index{}, byIndexHead + list + byIndexMid + list + byIndexTail, bytesOf(candidates)
 }
 
 // ByHandle implements store.Store.
@@ -69,7 +77,7 @@ func (s *Store) ByHandle(ctx context.Context, controller, handle string) (store.
 	return s.row(ctx, store.Index{}, byHandle, controller, handle)
 }
 
-// row asks for one row. asked is the index of a row that does not tell its own.
+// row asks for one row.
 func (s *Store) row(ctx context.Context, asked store.Index, query string, args ...any) (store.Row, error) {
 	var (
 		r     = store.Row{Index: asked}

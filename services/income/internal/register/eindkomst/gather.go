@@ -35,6 +35,7 @@ type batch struct {
 	asking    int // callers that still want an answer
 	cancel    context.CancelFunc
 	timer     *time.Timer
+	sent      bool
 	done      chan struct{}
 }
 
@@ -86,13 +87,18 @@ func (g *Gathered) join(ctx context.Context, q core.Question) (*batch, int) {
 	return b, len(b.questions) - 1
 }
 
-// send asks. Nobody joins any more.
+// send asks, once: the timer of a batch that became full may have run off before it was set anew. Nobody joins any more.
 func (g *Gathered) send(ctx context.Context, k lot, b *batch) {
 	g.mu.Lock()
+	again := b.sent
+	b.sent = true
 	if g.waiting[k] == b {
 		delete(g.waiting, k)
 	}
 	g.mu.Unlock()
+	if again {
+		return
+	}
 	b.results = g.register.Months(ctx, b.questions)
 	b.cancel()
 	close(b.done)

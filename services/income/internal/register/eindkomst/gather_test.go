@@ -106,6 +106,30 @@ func TestGatheredAndGivenUp(t *testing.T) {
 	})
 }
 
+// A batch that becomes full while its timer runs off is sent once.
+func TestGatheredInAHurry(t *testing.T) {
+	t.Parallel()
+	c := about(func(cpr string) []report { return []report{pay("12345674", cpr, cpr[8:], "1")} })
+	d := deps(c)
+	d.Batch = 2
+	d.Guard.MaxInFlight, d.Guard.Wait = 1000, time.Minute
+	g, err := eindkomst.Gather(register(t, d), time.Microsecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for i := range 500 {
+				if got, err := g.Month(t.Context(), question(i%100)); err != nil || len(got.Records) != 1 || int(got.Records[0].Hours) != i%100*100 {
+					t.Errorf("%d: %+v %v", i, got, err)
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
 func TestGatherIsChecked(t *testing.T) {
 	t.Parallel()
 	if _, err := eindkomst.Gather(nil, 0); err == nil {

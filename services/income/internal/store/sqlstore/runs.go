@@ -187,8 +187,7 @@ func (s *Store) Finish(ctx context.Context, run core.ID, c core.Chunk, tallies [
 // Unfinished implements core.RunStore.
 func (s *Store) Unfinished(ctx context.Context, now time.Time) (out []core.Run, err error) {
 	query := `SELECT ` + runColumns + ` FROM run r JOIN fund f ON f.id = r.fund WHERE r.state = 1 AND (r.planned = 0` +
-		` OR EXISTS (SELECT 1 FROM run_chunk c WHERE c.run = r.id AND c.done = 0 AND c.claimed_until < $1)` +
-		` OR NOT EXISTS (SELECT 1 FROM run_chunk c WHERE c.run = r.id AND c.done = 0))`
+		` OR NOT EXISTS (SELECT 1 FROM run_chunk c WHERE c.run = r.id AND c.done = 0 AND c.claimed_until >= $1))`
 	err = s.each(ctx, query, []any{micros(now)}, func(rows *sqlkit.Rows) error {
 		r, err := scanRun(rows.Scan)
 		out = append(out, r)

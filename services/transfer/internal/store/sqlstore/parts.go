@@ -2,24 +2,11 @@ package sqlstore
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"samvirke.dev/services/platform/sqlkit"
 	"samvirke.dev/services/transfer/internal/store"
 )
-
-// tuples writes n tuples of width placeholders.
-func tuples(n, width int) string {
-	var b strings.Builder
-	for i := range n {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString("(" + placeholders(i*width+1, (i+1)*width) + ")")
-	}
-	return b.String()
-}
 
 // PutPart implements store.Store.
 func (s *Store) PutPart(ctx context.Context, id, fund string, p store.Part) error {

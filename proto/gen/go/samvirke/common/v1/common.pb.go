@@ -153,6 +153,10 @@ const (
 	Reason_REASON_HUMAN_REQUIRED Reason = 80
 	// Another person than the one who decided before must decide this.
 	Reason_REASON_OTHER_PERSON_REQUIRED Reason = 81
+	// This party may never do that in the case, such as a receiving fund that confirms an exit (domain rule B.9).
+	Reason_REASON_WRONG_PARTY Reason = 90
+	// The fund has no such transfer or membership.
+	Reason_REASON_CASE_NOT_FOUND Reason = 91
 )
 
 // Enum value maps for Reason.
@@ -219,6 +223,8 @@ var (
 		111: "REASON_SHARE_ENDED",
 		80:  "REASON_HUMAN_REQUIRED",
 		81:  "REASON_OTHER_PERSON_REQUIRED",
+		90:  "REASON_WRONG_PARTY",
+		91:  "REASON_CASE_NOT_FOUND",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                     0,
@@ -282,6 +288,8 @@ var (
 		"REASON_SHARE_ENDED":                     111,
 		"REASON_HUMAN_REQUIRED":                  80,
 		"REASON_OTHER_PERSON_REQUIRED":           81,
+		"REASON_WRONG_PARTY":                     90,
+		"REASON_CASE_NOT_FOUND":                  91,
 	}
 )
 
@@ -555,7 +563,7 @@ const file_samvirke_common_v1_common_proto_rawDesc = "" +
 	"\x04Date\x122\n" +
 	"\x04year\x18\x01 \x01(\x05B\x1e\xbaH\a\x1a\x05\x18\x8fN(\x01\x8a\xe2\x18\x10\b\x05\x12\fpd:BirthDateR\x04year\x123\n" +
 	"\x05month\x18\x02 \x01(\x05B\x1d\xbaH\x06\x1a\x04\x18\f(\x00\x8a\xe2\x18\x10\b\x05\x12\fpd:BirthDateR\x05month\x12/\n" +
-	"\x03day\x18\x03 \x01(\x05B\x1d\xbaH\x06\x1a\x04\x18\x1f(\x00\x8a\xe2\x18\x10\b\x05\x12\fpd:BirthDateR\x03day*\xf4\r\n" +
+	"\x03day\x18\x03 \x01(\x05B\x1d\xbaH\x06\x1a\x04\x18\x1f(\x00\x8a\xe2\x18\x10\b\x05\x12\fpd:BirthDateR\x03day*\xa7\x0e\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fREASON_INTERNAL\x10\x01\x12\x19\n" +
@@ -618,7 +626,9 @@ const file_samvirke_common_v1_common_proto_rawDesc = "" +
 	"\x17REASON_SOURCE_FORBIDDEN\x10n\x12\x16\n" +
 	"\x12REASON_SHARE_ENDED\x10o\x12\x19\n" +
 	"\x15REASON_HUMAN_REQUIRED\x10P\x12 \n" +
-	"\x1cREASON_OTHER_PERSON_REQUIRED\x10QB\xc6\x01\n" +
+	"\x1cREASON_OTHER_PERSON_REQUIRED\x10Q\x12\x16\n" +
+	"\x12REASON_WRONG_PARTY\x10Z\x12\x19\n" +
+	"\x15REASON_CASE_NOT_FOUND\x10[B\xc6\x01\n" +
 	"\x16com.samvirke.common.v1B\vCommonProtoP\x01Z5samvirke.dev/proto/gen/go/samvirke/common/v1;commonv1\xa2\x02\x03SCX\xaa\x02\x12Samvirke.Common.V1\xca\x02\x12Samvirke\\Common\\V1\xe2\x02\x1eSamvirke\\Common\\V1\\GPBMetadata\xea\x02\x14Samvirke::Common::V1b\x06proto3"
 
 var (

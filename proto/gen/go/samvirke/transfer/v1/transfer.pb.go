@@ -2214,7 +2214,9 @@ type DeliverPackageResponse struct {
 	// The record after it.
 	Transfer *Transfer `protobuf:"bytes,1,opt,name=transfer,proto3" json:"transfer,omitempty"`
 	// Its receipt.
-	Receipt       *PartReceipt `protobuf:"bytes,2,opt,name=receipt,proto3" json:"receipt,omitempty"`
+	Receipt *PartReceipt `protobuf:"bytes,2,opt,name=receipt,proto3" json:"receipt,omitempty"`
+	// Event id of the audit record of this message (unary calls carry it in a trailer).
+	EventId       string `protobuf:"bytes,3,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2261,6 +2263,13 @@ func (x *DeliverPackageResponse) GetReceipt() *PartReceipt {
 		return x.Receipt
 	}
 	return nil
+}
+
+func (x *DeliverPackageResponse) GetEventId() string {
+	if x != nil {
+		return x.EventId
+	}
+	return ""
 }
 
 // Fixes the day of the move.
@@ -3296,10 +3305,11 @@ const file_samvirke_transfer_v1_transfer_proto_rawDesc = "" +
 	"\apackage\x18\x04 \x01(\v2!.samvirke.transfer.v1.DataPackageB,\xbaH\x03\xc8\x01\x01\x8a\xe2\x18\"\b\x05\x12\x1edpv:ServiceAccessDeterminationR\apackage\x12\x1a\n" +
 	"\x04last\x18\x05 \x01(\bB\x06\x8a\xe2\x18\x02\b\x02R\x04last\x12E\n" +
 	"\n" +
-	"request_id\x18\x06 \x01(\tB&\xbaH\x1dr\x1b2\x19^$|^[A-Za-z0-9_-]{16,64}$\x8a\xe2\x18\x02\b\x02R\trequestId\"\xbe\x01\n" +
+	"request_id\x18\x06 \x01(\tB&\xbaH\x1dr\x1b2\x19^$|^[A-Za-z0-9_-]{16,64}$\x8a\xe2\x18\x02\b\x02R\trequestId\"\xe1\x01\n" +
 	"\x16DeliverPackageResponse\x12_\n" +
 	"\btransfer\x18\x01 \x01(\v2\x1e.samvirke.transfer.v1.TransferB#\x8a\xe2\x18\x1f\b\x05\x12\x1bdpv:MemberPartnerManagementR\btransfer\x12C\n" +
-	"\areceipt\x18\x02 \x01(\v2!.samvirke.transfer.v1.PartReceiptB\x06\x8a\xe2\x18\x02\b\x02R\areceipt\"\xd8\x01\n" +
+	"\areceipt\x18\x02 \x01(\v2!.samvirke.transfer.v1.PartReceiptB\x06\x8a\xe2\x18\x02\b\x02R\areceipt\x12!\n" +
+	"\bevent_id\x18\x03 \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\aeventId\"\xd8\x01\n" +
 	"\x12ConfirmExitRequest\x12J\n" +
 	"\acontext\x18\x01 \x01(\v2\".samvirke.common.v1.RequestContextB\f\xbaH\x03\xc8\x01\x01\x8a\xe2\x18\x02\b\x02R\acontext\x12/\n" +
 	"\vtransfer_id\x18\x02 \x01(\tB\x0e\xbaH\x05r\x03\xb0\x01\x01\x8a\xe2\x18\x02\b\x02R\n" +

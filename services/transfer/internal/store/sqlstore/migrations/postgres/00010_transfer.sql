@@ -186,7 +186,7 @@ CREATE INDEX decision_membership ON decision (fund, reference, decided_at);
 -- Keys with which data are encrypted for a hosted fund: the private part sealed.
 CREATE TABLE fund_key (
     fund       TEXT COLLATE "C" NOT NULL,
-    key_id     INTEGER NOT NULL,
+    key_id     BIGINT NOT NULL,
     sealed     BYTEA NOT NULL,
     public     BYTEA NOT NULL,
     created_at BIGINT NOT NULL,

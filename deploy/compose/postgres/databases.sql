@@ -1,0 +1,3 @@
+-- Each service has a database of its own; none reads another's.
+CREATE DATABASE samvirke_identity OWNER samvirke;
+CREATE DATABASE samvirke_insurance OWNER samvirke;

@@ -1,0 +1,53 @@
+package personview
+
+// terms are the DPV terms of domain rule C.2 in words.
+func terms() map[string]text {
+	return map[string]text{
+		"pd:OfficialID":                     {"personnummer", "personnummer", "national number"},
+		"pd:Name":                           {"navn", "namn", "name"},
+		"pd:PhysicalAddress":                {"adresse", "adress", "address"}, //nolint:misspell // Swedish
+		"pd:EmailAddress":                   {"e-mailadresse", "e-postadress", "e-mail address"},
+		"pd:TelephoneNumber":                {"telefonnummer", "telefonnummer", "phone number"},
+		"pd:BirthDate":                      {"datoer, herunder fødselsdato", "datum, till exempel födelsedatum", "dates, such as the date of birth"},
+		"pd:Income":                         {"indkomst", "inkomst", "income"},
+		"pd:Salary":                         {"løn", "lön", "salary"},
+		"pd:CurrentEmployment":              {"nuværende arbejde", "nuvarande anställning", "present employment"},
+		"pd:EmploymentHistory":              {"tidligere arbejde", "tidigare anställningar", "former employment"},
+		"pd:Job":                            {"stilling", "yrke", "occupation"},
+		"pd:Education":                      {"uddannelse", "utbildning", "education"},
+		"pd:Family":                         {"familie", "familj", "family"},
+		"pd:FamilyStructure":                {"familieforhold", "familjeförhållanden", "family circumstances"},
+		"pd:BankAccount":                    {"bankkonto", "bankkonto", "bank account"},
+		"pd:FinancialAccount":               {"konti", "konton", "accounts"},
+		"pd:Residency":                      {"bopæl", "bosättning", "residence"},
+		"pd:Citizenship":                    {"statsborgerskab", "medborgarskap", "citizenship"},
+		"pd:IPAddress":                      {"IP-adresse", "IP-adress", "IP address"}, //nolint:misspell // Swedish
+		"pd:TradeUnionMembership":           {"medlemskab af fagforening", "fackligt medlemskap", "union membership"},
+		"pd:Health":                         {"helbred", "hälsa", "health"},
+		"pd:CriminalConviction":             {"straffedomme", "brottmålsdomar", "criminal convictions"},
+		"pd:CriminalOffence":                {"lovovertrædelser", "lagöverträdelser", "criminal offences"},
+		"pd:EthnicOrigin":                   {"etnisk oprindelse", "etniskt ursprung", "ethnic origin"},
+		"pd:PoliticalOpinion":               {"politisk overbevisning", "politiska åsikter", "political opinion"},
+		"pd:ReligiousBelief":                {"religiøs overbevisning", "religiös övertygelse", "religious belief"},
+		"pd:Sexual":                         {"seksuelle forhold", "sexualliv", "sexual life"},
+		"x:PensionPayments":                 {"pensionsudbetalinger", "pensionsutbetalningar", "pension payments"},
+		"x:PublicBenefitPayments":           {"offentlige ydelser", "offentliga förmåner", "public benefits"},
+		"x:CV":                              {"cv", "cv", "CV"},
+		"x:BusinessAccounts":                {"virksomhedsregnskab", "företagsbokföring", "business accounts"},
+		"x:ResidenceWorkPermit":             {"opholds- og arbejdstilladelse", "uppehålls- och arbetstillstånd", "residence and work permit"},
+		"x:PaidHours":                       {"betalte timer", "betalda timmar", "paid hours"},
+		"x:BenefitHours":                    {"timer med dagpenge", "ersättningstimmar", "benefit hours"},
+		"dpv:Pseudonymise":                  {"et pseudonym i stedet for dit nummer", "en pseudonym i stället för ditt nummer", "a pseudonym in place of your number"},
+		"dpv:ConsentRecord":                 {"hvad du har givet samtykke til", "vad du har samtyckt till", "what you consented to"},
+		"dpv:DataTransferRecord":            {"hvad der er overført om dig", "vad som har överförts om dig", "what was transferred about you"},
+		"dpv:IdentityAuthentication":        {"bevis for, hvem du er", "bevis på vem du är", "proof of who you are"},
+		"dpv:MemberPartnerManagement":       {"dit medlemskab", "ditt medlemskap", "your membership"},
+		"dpv:OptingOutFromProcess":          {"hvad du har frabedt dig", "vad du har avböjt", "what you opted out of"},
+		"dpv:ServiceAccessDetermination":    {"hvad du har ret til", "vad du har rätt till", "what you are entitled to"},
+		"x:Membership":                      {"dit medlemskab", "ditt medlemskap", "your membership"},
+		"x:Remark":                          {"dine bemærkninger", "dina synpunkter", "your remarks"},
+		"dpv:DeterministicPseudonymisation": {"et pseudonym i stedet for dit nummer", "en pseudonym i stället för ditt nummer", "a pseudonym in place of your number"},
+		"dpv:Restrict":                      {"om du har beskyttelse", "om du har skyddade uppgifter", "whether you are protected"},
+		"dpv:IdentityVerification":          {"om oplysningerne passer på dig", "om uppgifterna stämmer på dig", "whether the details are yours"},
+	}
+}
