@@ -4,6 +4,7 @@
 //	go run ./deploy/bench                              all calls, 100 000 persons
 //	go run ./deploy/bench --only identity.VerifyIdentity --json
 //	go run ./deploy/bench --only identity              all calls of one service
+//	go run ./deploy/bench month                        a month of 10 000, 100 000 and 1 000 000 members beside one SQL statement
 //	go run ./deploy/bench --compare                    the same look-ups against 1 000, 100 000 and 1 000 000 persons
 //
 // The program starts itself anew for the echo server and for the load, so that server and client are processes of their own
@@ -38,6 +39,10 @@ func run(ctx context.Context, args []string) error {
 			return serveGateway(ctx, args[1:], os.Stdout)
 		case roleLoad:
 			return load.Serve(ctx, os.Stdin, os.Stdout, suite.Prepares())
+		case roleMonth:
+			return months(ctx, args[1:], os.Stdout, os.Stderr)
+		case roleMonthOf:
+			return monthOf(ctx, args[1:], os.Stdout, os.Stderr)
 		}
 	}
 	opts, err := parse(args, os.Stderr)

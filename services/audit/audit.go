@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"time"
 
 	auditv1 "samvirke.dev/proto/gen/go/samvirke/audit/v1"
 	vocabularyv1 "samvirke.dev/proto/gen/go/samvirke/vocabulary/v1"
@@ -103,8 +104,33 @@ func (p *Parts) Register(s *rpc.Server) {
 
 // Components are what runs beside the calls.
 func (p *Parts) Components() []app.Component {
+	copies := &ledger.Copies{Ledger: p.Ledger, Dir: p.cfg.Checkpoints.Dir, Every: p.cfg.Checkpoints.Every}
 	return []app.Component{
 		{Name: "ledger", Run: p.Ledger.Run},
+		{Name: "checkpoints", Run: copies.Run},
+		{Name: "retention", Run: p.expire},
+	}
+}
+
+// expire erases what has been kept long enough, until ctx ends.
+func (p *Parts) expire(ctx context.Context) error {
+	timer := time.NewTicker(p.cfg.Keep.Every)
+	defer timer.Stop()
+	for {
+		n, err := p.Core.Expire(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			p.d.Log.ErrorContext(ctx, "records whose time is over can't be erased", "error", err.Error())
+		case n > 0:
+			p.d.Log.InfoContext(ctx, "records whose time was over were erased", "records", n)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-timer.C:
+		}
 	}
 }
 

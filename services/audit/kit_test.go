@@ -12,7 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/transparency-dev/formats/log"
 	"go.uber.org/goleak"
+	"golang.org/x/mod/sumdb/note"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -21,7 +23,9 @@ import (
 	commonv1 "samvirke.dev/proto/gen/go/samvirke/common/v1"
 	vocabularyv1 "samvirke.dev/proto/gen/go/samvirke/vocabulary/v1"
 	"samvirke.dev/services/audit"
+	"samvirke.dev/services/audit/internal/core"
 	"samvirke.dev/services/audit/internal/ledger"
+	"samvirke.dev/services/audit/internal/proofs"
 	"samvirke.dev/services/audit/internal/store/sqlstore"
 	"samvirke.dev/services/platform/clock"
 	"samvirke.dev/services/platform/errs"
@@ -235,4 +239,13 @@ func (w *world) receipt(org, controller, event string) (*auditv1.Receipt, error)
 	w.t.Helper()
 	out, err := auditv1.NewLedgerServiceClient(w.as(org)).GetReceipt(w.t.Context(), &auditv1.GetReceiptRequest{Context: contextFor(controller, ""), EventId: event})
 	return out.GetReceipt(), err
+}
+
+// signedBy signs a statement about the present shard's log.
+func signedBy(t testing.TB, signer *ledger.LocalSigner, root []byte, size uint64) []byte {
+	t.Helper()
+	name := proofs.Origin(origin, core.ShardOf(clock.System().Now()))
+	out, err := note.Sign(&note.Note{Text: string(log.Checkpoint{Origin: name, Size: size, Hash: root}.Marshal())}, signer.For(name))
+	must(t, err)
+	return out
 }

@@ -115,6 +115,7 @@ func serve(ctx context.Context, cfg Config, rest []string, log io.Writer) (err e
 	}
 	defer func() { err = errors.Join(err, parts.Close()) }()
 	parts.Register(c.Server)
+	c.Subjects.Note(noted)
 	return c.Run(ctx, nil, app.Component{Name: "work", Run: parts.Work})
 }
 

@@ -61,10 +61,11 @@ func DefaultConfig() Config {
 		Config: chassis.DefaultConfig(), Jobs: jobs.DefaultConfig(), TimeZone: "Europe/Copenhagen",
 		Automation: Automation{Areas: []string{"46", "56a", "56b"}}, Complaint: Complaint{OtherPerson: true}, EIndkomst: DefaultEIndkomst(),
 		Run: Run{
-			Chunk: 2000, Workers: 3, Lease: time.Minute, Resume: 15 * time.Second, Ask: 50, Watch: 500 * time.Millisecond, Daily: time.Hour,
+			Chunk: 1000, Workers: 3, Lease: time.Minute, Resume: 15 * time.Second, Ask: 50, Watch: 500 * time.Millisecond, Daily: time.Hour,
 		},
 	}
 	c.Jobs.Workers = 8
+	c.Memory.Limit = 96 << 20 // chunks under way are held whole; a tighter limit would have the collector run all the time
 	return c
 }
 

@@ -22,9 +22,9 @@ import (
 func shown(t testing.TB, err error) string {
 	t.Helper()
 	p := status.Convert(err).Proto()
-	types := make([]string, len(p.GetDetails()))
-	for i, d := range p.GetDetails() {
-		types[i] = d.GetTypeUrl()
+	types := make([]string, 0, len(p.GetDetails()))
+	for _, d := range p.GetDetails() {
+		types = append(types, d.GetTypeUrl())
 	}
 	_, all := reasons(err)
 	for _, d := range status.Convert(err).Details() {

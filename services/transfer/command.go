@@ -116,6 +116,7 @@ func serve(ctx context.Context, cfg Config, rest []string, log io.Writer) (err e
 	}
 	defer func() { err = errors.Join(err, j.Close()) }()
 	parts.Register(c.Server)
+	c.Subjects.Note(noted)
 	return c.Run(ctx, nil, append(parts.Components(), app.Component{Name: "jobs", Run: j.Run})...)
 }
 

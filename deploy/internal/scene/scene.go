@@ -136,6 +136,7 @@ func (s *Scene) Config(r *stack.Registers, only ...string) stack.Config {
 // programs are the services of the suite, in the order in which they start: those that others call first.
 func (s *Scene) programs(r *stack.Registers) []stack.Program {
 	return []stack.Program{
+		stack.Audit(),
 		stack.Identity(s.Callers(), persons.PublishedNumbers(), r),
 		stack.Transfer([]stack.Caller{s.Cast.DanishFund, s.Cast.OtherDanishFund, s.Cast.SwedishFund, s.Cast.OtherSwedishFund}, s.Issuer),
 		stack.Income(r),

@@ -72,7 +72,7 @@ func (s *Stack) settings(p Program, roleIDFile, secretIDFile, caFile string) map
 		"agreements": m{"dir": s.AgreementDir()},
 		"accept":     m{"trust_domains": []string{TrustDomain}, "services": s.callersOf(p.Name), "edges": s.edgesOf(p.Name)},
 		"telemetry":  m{"endpoint": s.cfg.Telemetry, "sample_ratio": 1.0, "log_level": "info"},
-		"reflection": s.cfg.Reflection,
+		"reflection": s.cfg.Reflection, "shipping": s.shipping(p.Name),
 	}
 	if p.Settings != nil {
 		merge(conf, p.Settings(s))

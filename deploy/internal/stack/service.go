@@ -154,7 +154,7 @@ func (s *Stack) Kill(name string) {
 
 // Records are the audit records that a service holds of the given events, in no particular order. An event without a record is left out.
 func (s *Stack) Records(ctx context.Context, service string, events ...string) ([]*auditv1.Record, error) {
-	out, err := s.Command(ctx, service, "audit", events...)
+	out, err := s.recordLines(ctx, service, events)
 	if err != nil {
 		return nil, err
 	}
@@ -172,6 +172,25 @@ func (s *Stack) Records(ctx context.Context, service string, events ...string) (
 		records = append(records, r)
 	}
 	return records, lines.Err()
+}
+
+// recordLines asks the service itself, which keeps records until they are shipped, or, where the audit service runs, that one until it has a
+// record of each event.
+func (s *Stack) recordLines(ctx context.Context, service string, events []string) ([]byte, error) {
+	if !s.Runs(AuditName) {
+		return s.Command(ctx, service, "audit", events...)
+	}
+	ctx, cancel := context.WithTimeout(ctx, readyLimit)
+	defer cancel()
+	for {
+		out, err := s.Command(ctx, AuditName, "records", events...)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.ContainsFunc(events, func(e string) bool { return !bytes.Contains(out, []byte(e)) }) {
+			return out, nil
+		}
+	}
 }
 
 // Command runs a subcommand of a program to its end and returns its standard output.

@@ -35,6 +35,8 @@ type Suite interface {
 	// Runs says whether a service is part of the suite.
 	Runs(service string) bool
 	Records(ctx context.Context, service string, events ...string) ([]*auditv1.Record, error)
+	// Verify runs samvirke-verify on a receipt as JSON; an error when it does not hold.
+	Verify(ctx context.Context, receipt []byte) (string, error)
 }
 
 // Cast is who takes part.
@@ -137,6 +139,7 @@ func chapters() []chapter {
 		{"Income: a month of many members", stack.IncomeName, incomeChapter},
 		{"Insurance: what a partner gets of a member, and how it ends", stack.InsuranceName, insuranceChapter},
 		{"The gateway: the same door over REST", stack.GatewayName, gatewayChapter},
+		{"The ledger: an exchange is proved", stack.AuditName, ledgerChapter},
 	}
 }
 

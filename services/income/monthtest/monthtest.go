@@ -138,6 +138,7 @@ func (b *bench) open(ctx context.Context) error {
 	}
 	b.closers = append(b.closers, recorder.Close)
 	cfg := income.DefaultConfig()
+	cfg.Memory.Use() // as the program does
 	if b.o.Chunk > 0 {
 		cfg.Run.Chunk = b.o.Chunk
 	}

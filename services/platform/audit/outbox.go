@@ -49,17 +49,25 @@ func (r *Recorder) flush(ctx context.Context, batch [][]row) error {
 			all = append(all, rows...)
 		}
 	}
-	return r.db.InTx(ctx, func(ctx context.Context) error { return insert(ctx, r.db, all) })
+	return r.db.AppendRows(ctx, insertHead, insertColumns, arguments(all))
 }
 
+const (
+	insertHead    = "INSERT INTO audit_outbox (event_id, item, recorded_at, sealed) VALUES"
+	insertColumns = 4
+)
+
 func insert(ctx context.Context, db *sqlkit.DB, rows []row) error {
-	const columns = 4
-	args := make([]any, 0, len(rows)*columns)
+	_, err := db.InsertRows(ctx, insertHead, insertColumns, arguments(rows))
+	return err
+}
+
+func arguments(rows []row) []any {
+	args := make([]any, 0, len(rows)*insertColumns)
 	for _, row := range rows {
 		args = append(args, row.event, row.item, row.at, row.sealed)
 	}
-	_, err := db.InsertRows(ctx, "INSERT INTO audit_outbox (event_id, item, recorded_at, sealed) VALUES", columns, args)
-	return err
+	return args
 }
 
 // Reader reads sealed records back.

@@ -63,7 +63,7 @@ func (r *Remote) Ship(ctx context.Context, records [][]byte) error {
 		return err
 	case <-limit.Done():
 		r.hangUp()
-		<-answered
+		<-answered //nolint:errcheck // the limit is what went wrong
 		return limit.Err()
 	}
 }

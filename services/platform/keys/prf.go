@@ -47,7 +47,7 @@ func newVersionPRF(version uint32, k *hmacprf.Key) versionPRF {
 
 // borrow returns a mac to which nothing was written; give it back by v.macs.Put.
 func (v versionPRF) borrow() *mac {
-	m := v.macs.Get().(*mac) //nolint:forcetypeassert,errcheck // the pool holds nothing else
+	m := v.macs.Get().(*mac) //nolint:forcetypeassert // the pool holds nothing else
 	m.Reset()
 	return m
 }

@@ -33,8 +33,11 @@ type Exchange struct {
 // open says whether the RPC needs neither agreement nor record: health and reflection.
 func (x *Exchange) open() bool { return x.Method != nil && x.Method.Open }
 
-// unrecorded says whether the RPC carries audit records itself, so that a record of it would beget another.
-func (x *Exchange) unrecorded() bool { return x.Method != nil && x.Method.Rule.GetUnrecorded() }
+// unrecorded says whether one of our own services hands over audit records, of which a record would beget another. Whoever else tries
+// leaves a record like everybody (SEC-07).
+func (x *Exchange) unrecorded() bool {
+	return x.Method != nil && x.Method.Rule.GetUnrecorded() && x.Caller.Kind() == workload.KindService && x.Via.IsZero()
+}
 
 // handler is the rest of the steps.
 type handler func(ctx context.Context, x *Exchange) error

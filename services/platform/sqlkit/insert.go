@@ -34,6 +34,24 @@ func (db *DB) InsertRows(ctx context.Context, head string, columns int, args []a
 	return total, nil
 }
 
+// AppendRows inserts many rows that no transaction reads to decide by, such as those of a log; they stand or fall together. On PostgreSQL
+// it is one statement at READ COMMITTED, which is never in the way of a serializable transaction; rows beyond one statement, and
+// SQLite, take a transaction.
+func (db *DB) AppendRows(ctx context.Context, head string, columns int, args []any) error {
+	if db.dialect == Postgres && len(args) <= maxArgs && db.txOf(ctx) == nil {
+		if err := db.usable(ctx); err != nil {
+			return err
+		}
+		query := db.valuesText(head, len(args)/columns, columns)
+		_, err := db.read.ExecContext(ctx, query, args...)
+		return classify(opOf("exec", query), err)
+	}
+	return db.InTx(ctx, func(ctx context.Context) error {
+		_, err := db.InsertRows(ctx, head, columns, args)
+		return err
+	})
+}
+
 func (db *DB) rowsPerStatement(rows, columns int) int {
 	if db.dialect == Postgres {
 		return min(rows, maxArgs/columns)

@@ -16,12 +16,18 @@ type fill func(ctx context.Context, suite *stack.Stack, s *scene.Scene) (data an
 
 // alone starts one service of the suite, without the others, with a fresh development Vault and a fresh database. The Danish fund of the
 // sandbox calls it.
-func alone(ctx context.Context, in Stage, name string, f fill) (_ *Running, err error) {
+func alone(ctx context.Context, in Stage, name string, f fill) (*Running, error) {
+	return together(ctx, in, []string{name}, f)
+}
+
+// together starts some services of the suite as alone does; the last of them is the one that is called and measured.
+func together(ctx context.Context, in Stage, names []string, f fill) (_ *Running, err error) {
 	s, err := scene.Load()
 	if err != nil {
 		return nil, err
 	}
-	conf := s.Config(nil, name)
+	name := names[len(names)-1]
+	conf := s.Config(nil, names...)
 	conf.Dir, conf.Database = in.Dir, in.Database
 	if conf.Binaries, err = stack.BuildAll(ctx, conf.Programs, filepath.Join(in.Dir, "bin"), in.Progress); err != nil {
 		return nil, err
@@ -49,8 +55,14 @@ func alone(ctx context.Context, in Stage, name string, f fill) (_ *Running, err 
 	if err != nil {
 		return nil, err
 	}
-	if err := suite.Start(ctx, name, profile(name, in.Profile)...); err != nil {
-		return nil, err
+	for _, p := range suite.Programs() {
+		var env []string
+		if p.Name == name {
+			env = profile(name, in.Profile)
+		}
+		if err := suite.Start(ctx, p.Name, env...); err != nil {
+			return nil, err
+		}
 	}
 	id, err := stack.ServiceID(name)
 	if err != nil {

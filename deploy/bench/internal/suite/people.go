@@ -89,6 +89,9 @@ func readFile(path string) ([]person, error) {
 func (p *asked) resolve(ctx context.Context, t *load.Target, n int) error {
 	n = min(n, len(p.all))
 	p.handles = make([]string, n)
+	if n == 0 {
+		return nil
+	}
 	errs := make([]error, prepareLanes)
 	var wg sync.WaitGroup
 	for l := range prepareLanes {

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"crypto/ed25519"
+	"sync/atomic"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -12,8 +13,16 @@ import (
 type LocalSigner struct {
 	key  ed25519.PrivateKey
 	keys proofs.Keys
-	// Fail, if set, is asked before each signature; its error is the outcome.
-	Fail func() error
+	fail atomic.Pointer[error]
+}
+
+// SetFail makes every later signature fail with err; nil mends it.
+func (s *LocalSigner) SetFail(err error) {
+	if err == nil {
+		s.fail.Store(nil)
+		return
+	}
+	s.fail.Store(&err)
 }
 
 // NewLocalSigner returns a signer for the ledger of that name.
@@ -41,10 +50,8 @@ func (l localLog) KeyHash() uint32 { return l.s.keys[0].Verifier(l.origin).KeyHa
 
 // Sign implements note.Signer.
 func (l localLog) Sign(msg []byte) ([]byte, error) {
-	if l.s.Fail != nil {
-		if err := l.s.Fail(); err != nil {
-			return nil, err
-		}
+	if err := l.s.fail.Load(); err != nil {
+		return nil, *err
 	}
 	return ed25519.Sign(l.s.key, msg), nil
 }

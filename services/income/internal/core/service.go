@@ -123,8 +123,11 @@ func (s *Service) frame(month civil.Month, run ID, trace string) *frame {
 
 // subjectID is the member as audit records know it: the fund's handle, which is a pseudonym already, and whose it is.
 func subjectID(controller string, handle facts.Handle) string {
-	return controller + " " + string(handle)
+	return SubjectID(controller, string(handle))
 }
+
+// SubjectID is what stands for a controller's member in audit records.
+func SubjectID(controller, handle string) string { return controller + " " + handle }
 
 // Upload is one member's month as it is uploaded.
 type Upload struct {

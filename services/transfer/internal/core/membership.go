@@ -52,7 +52,7 @@ var outcomeNames = map[rules.AdmissionOutcome]string{ //nolint:gochecknoglobals 
 // AssessAdmission applies § 41 (domain rule B.4). Admitted is only whom the rule admits and of whom domain rule B.6 lets the system decide;
 // everybody else is an employee's to decide, so no result to the person's disadvantage is automatic.
 func (s *Service) AssessAdmission(ctx context.Context, by Caller, in Admitting) (Admission, error) {
-	s.Notes.Subject(ctx, by.Fund+" "+in.Handle, in.Protected)
+	s.Notes.Subject(ctx, SubjectID(by.Fund, in.Handle), in.Protected)
 	if in.Protected && !slices.Contains(in.Facts.Specials, rules.Protected) {
 		in.Facts.Specials = append(slices.Clone(in.Facts.Specials), rules.Protected)
 	}
@@ -147,7 +147,7 @@ func (s *Service) membership(ctx context.Context, fund, reference string) (store
 		return m, ErrNotFound
 	}
 	if err == nil {
-		s.Notes.Subject(ctx, fund+" "+m.Handle, m.Protected)
+		s.Notes.Subject(ctx, SubjectID(fund, m.Handle), m.Protected)
 	}
 	return m, err
 }

@@ -134,13 +134,17 @@ func (s *Service) get(ctx context.Context, fund, id string) (cases.Case, error) 
 	return c, err
 }
 
-// note names the subject in the audit record.
+// SubjectID is what stands for a fund's member in audit records.
+func SubjectID(fund, handle string) string { return fund + " " + handle }
+
+// note names the subject in the audit record: by the fund's handle, by which the person's view finds it again, or by the keyed index of the
+// number where a releasing fund knows the person by that alone.
 func (s *Service) note(ctx context.Context, c cases.Case) {
-	if len(c.Subject) > 0 {
-		s.Notes.Subject(ctx, hex.EncodeToString(c.Subject), c.Protected)
-		return
+	id := SubjectID(c.Fund, c.Handle)
+	if c.Handle == "" {
+		id = hex.EncodeToString(c.Subject)
 	}
-	s.Notes.Subject(ctx, c.Fund+" "+c.Handle, c.Protected)
+	s.Notes.Subject(ctx, id, c.Protected)
 }
 
 // step is one event of a record: the transition, and what follows in the same transaction.

@@ -105,6 +105,7 @@ func TestWorkedExamples(t *testing.T) {
 		{"M07", input(f, 4000, 1, 15, 4050), match.Recover, 50, "63.49"},
 		{"M08", input(f, 15000, 20, 15, 17000), match.Recover, 1033, "1311.72"},
 		{"M09", input(p, 3000, 6, 15, 4250), match.Recover, 1250, "1305.10"},
+		{"D.3 CAP, part-time", input(p, 12000, 20, 15, 14000), match.Recover, 1000, "1044.08"},
 		{"M10", input(p, 6000, 6, 15, 3000), match.PayOut, 3000, "3132.23"},
 		{"M11", input(f, 2000, 0, 0), match.Incomplete, 0, "0.00"},
 		{"M12", with(input(f, 2000, 0, 0, 2000), run("2026-03", "2026-04-10")), match.TooEarly, 0, "0.00"},
