@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,6 +37,8 @@ type Service struct {
 	PartnerKeys    string   `yaml:"partner_keys" class:"public" doc:"class of which it has a key for each partner"`
 	DNSNames       []string `yaml:"dns_names" class:"public" doc:"host names in its certificate, for clients that check them"`
 	SigningKeys    []string `yaml:"signing_keys" class:"public" doc:"Ed25519 keys with which it signs, such as the ledger's"`
+	// ControllerSigningKeys are not named after the service, so that no leave to encrypt reaches them.
+	ControllerSigningKeys string `yaml:"controller_signing_keys" class:"public" doc:"prefix of the Ed25519 keys of which it has one for each controller"`
 }
 
 // Validate reports every problem at once.
@@ -60,14 +63,15 @@ func (s Setup) spec() bootstrap.Spec {
 		Classes: []bootstrap.Class{{Mount: bootstrap.OrgMount}, {Mount: bootstrap.PartnerMount}},
 	}
 	for _, svc := range s.Services {
-		one := bootstrap.Service{
-			Name: svc.Name, DNSNames: svc.DNSNames, AllowIPs: len(svc.DNSNames) > 0,
-			Grants: []bootstrap.Grant{{Key: svc.Name + "-*", Uses: []bootstrap.Use{bootstrap.Encrypt, bootstrap.Decrypt}}},
+		one := bootstrap.Service{Name: svc.Name, DNSNames: svc.DNSNames, AllowIPs: len(svc.DNSNames) > 0}
+		own := svc.keys(s)
+		if len(own) > 0 {
+			one.Grants = []bootstrap.Grant{{Key: svc.Name + "-*", Uses: []bootstrap.Use{bootstrap.Encrypt, bootstrap.Decrypt}}}
 		}
-		for _, key := range svc.keys(s) {
+		for _, key := range own {
 			out.Keys = append(out.Keys, bootstrap.Key{Name: key})
 		}
-		for _, key := range svc.SigningKeys {
+		for _, key := range append(slices.Clone(svc.SigningKeys), each(svc.ControllerSigningKeys, s.Controllers)...) {
 			out.Keys = append(out.Keys, bootstrap.Key{Name: key, Type: bootstrap.Ed25519})
 			one.Grants = append(one.Grants, bootstrap.Grant{Key: key, Uses: []bootstrap.Use{bootstrap.Sign, bootstrap.Describe}})
 		}
@@ -82,15 +86,24 @@ func (svc Service) keys(s Setup) []string {
 	for _, class := range svc.Keys {
 		out = append(out, svc.Name+"-"+class)
 	}
-	each := func(class string, organisations []string) {
-		for _, o := range organisations {
-			if class != "" {
-				out = append(out, svc.Name+"-"+class+"-"+strings.ToLower(strings.ReplaceAll(o, ":", "-")))
-			}
-		}
+	if svc.ControllerKeys != "" {
+		out = append(out, each(svc.Name+"-"+svc.ControllerKeys, s.Controllers)...)
 	}
-	each(svc.ControllerKeys, s.Controllers)
-	each(svc.PartnerKeys, s.Partners)
+	if svc.PartnerKeys != "" {
+		out = append(out, each(svc.Name+"-"+svc.PartnerKeys, s.Partners)...)
+	}
+	return out
+}
+
+// each names a key for each organisation: prefix-dk-12345678; none without a prefix.
+func each(prefix string, organisations []string) []string {
+	if prefix == "" {
+		return nil
+	}
+	out := make([]string, 0, len(organisations))
+	for _, o := range organisations {
+		out = append(out, prefix+"-"+strings.ToLower(strings.ReplaceAll(o, ":", "-")))
+	}
 	return out
 }
 

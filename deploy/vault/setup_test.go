@@ -2,6 +2,12 @@ package main
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +16,7 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"samvirke.dev/deploy/internal/stack"
+	"samvirke.dev/services/audit"
 	"samvirke.dev/services/identity"
 	"samvirke.dev/services/insurance"
 )
@@ -79,6 +86,10 @@ func TestSetup(t *testing.T) {
 	own := map[string][]string{
 		"identity":  {"identity-person", identity.HandleKEK("DK:10000017"), identity.HandleKEK("SE:8020000017")},
 		"insurance": {"insurance-member", "insurance-audit", insurance.PartnerKEK("DK:70000063")},
+		"income":    {"income-case", "income-number"},
+		"transfer":  {"transfer-case", "transfer-index"},
+		"audit":     {"audit-record", "audit-audit"},
+		"gateway":   {},
 	}
 	for service := range own {
 		client := login(t, v, dir, service)
@@ -97,6 +108,64 @@ func TestSetup(t *testing.T) {
 	if raw, err := os.ReadFile(filepath.Join(dir, "ca.pem")); err != nil || !strings.Contains(string(raw), "BEGIN CERTIFICATE") {
 		t.Errorf("anchors: %v", err)
 	}
+}
+
+// Each signing key signs for its service and for no other, and whoever signs may read the public key.
+//
+// covers: SEC-03
+func TestSetupSigning(t *testing.T) {
+	t.Parallel()
+	v, dir := setUp(t)
+	own := map[string][]string{
+		"identity": nil, "insurance": nil, "income": nil, "transfer": {"sign-dk-10000017", "sign-se-8020000017"}, "audit": {audit.LedgerKey}, "gateway": {"gateway-token"},
+	}
+	for service := range own {
+		client := login(t, v, dir, service).Logical()
+		for owner, keys := range own {
+			for _, key := range keys {
+				_, signed := client.WriteWithContext(t.Context(), "transit/sign/"+key, map[string]any{"input": "c2FtdmlyaWU="})
+				if (signed == nil) != (owner == service) {
+					t.Errorf("%s signs with %s: %v", service, key, signed)
+				}
+				_, read := client.ReadWithContext(t.Context(), "transit/keys/"+key)
+				if (read == nil) != (owner == service) {
+					t.Errorf("%s reads %s: %v", service, key, read)
+				}
+			}
+		}
+	}
+}
+
+// Clients of HTTPS check the gateway's host name, so its role alone signs one: its own, and no other.
+func TestSetupNames(t *testing.T) {
+	t.Parallel()
+	v, dir := setUp(t)
+	for _, c := range []struct {
+		service, host string
+		signed        bool
+	}{{"gateway", "api.samvirke.example", true}, {"gateway", "other.samvirke.example", false}, {"identity", "api.samvirke.example", false}} {
+		_, err := login(t, v, dir, c.service).Logical().WriteWithContext(t.Context(), "pki-svc/sign/"+c.service, map[string]any{
+			"csr": request(t, c.service, c.host), "uri_sans": "spiffe://samvirke.example/svc/" + c.service, "alt_names": c.host,
+		})
+		if (err == nil) != c.signed {
+			t.Errorf("%s as %s: %v", c.service, c.host, err)
+		}
+	}
+}
+
+// request is a request for a service's certificate that bears a host name.
+func request(t *testing.T, service, host string) string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := &url.URL{Scheme: "spiffe", Host: "samvirke.example", Path: "/svc/" + service}
+	raw, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{URIs: []*url.URL{id}, DNSNames: []string{host}}, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: raw}))
 }
 
 func TestSetupRefusals(t *testing.T) {

@@ -1,6 +1,8 @@
 package charts_test
 
 import (
+	"flag"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -23,11 +25,35 @@ const chartDir = "../../helm/samvirke"
 // objects are the rendered manifests, each decoded strictly: a field that Kubernetes does not know fails.
 type objects struct {
 	deployments []appsv1.Deployment
+	sets        []appsv1.StatefulSet
 	services    []corev1.Service
 	accounts    []corev1.ServiceAccount
 	configs     []corev1.ConfigMap
 	policies    []networkingv1.NetworkPolicy
 	budgets     []policyv1.PodDisruptionBudget
+}
+
+// suite are the services that the chart runs.
+var suite = []string{"audit", "gateway", "identity", "income", "insurance", "transfer"}
+
+// workload is what deployments and stateful sets have in common.
+type workload struct {
+	name     string
+	replicas int32
+	selector map[string]string
+	pod      corev1.PodTemplateSpec
+	claims   []corev1.PersistentVolumeClaim
+}
+
+func (o *objects) workloads() []workload {
+	var out []workload
+	for _, d := range o.deployments {
+		out = append(out, workload{name: d.Name, replicas: *d.Spec.Replicas, selector: d.Spec.Selector.MatchLabels, pod: d.Spec.Template})
+	}
+	for _, s := range o.sets {
+		out = append(out, workload{s.Name, *s.Spec.Replicas, s.Spec.Selector.MatchLabels, s.Spec.Template, s.Spec.VolumeClaimTemplates})
+	}
+	return out
 }
 
 func render(t *testing.T, values map[string]any) objects {
@@ -70,6 +96,8 @@ func (o *objects) add(t *testing.T, name, doc string) {
 	switch kind.Kind {
 	case "Deployment":
 		err = decode(doc, &o.deployments)
+	case "StatefulSet":
+		err = decode(doc, &o.sets)
 	case "Service":
 		err = decode(doc, &o.services)
 	case "ServiceAccount":
@@ -106,101 +134,16 @@ func TestLint(t *testing.T) {
 	}
 }
 
-// Every pod is closed as far as Kubernetes can close it, and an update takes no replica away before another is there.
-func TestPods(t *testing.T) {
-	o := render(t, nil)
-	if len(o.deployments) < 2 || len(o.services) != len(o.deployments) || len(o.accounts) != len(o.deployments) || len(o.budgets) != len(o.deployments) {
-		t.Fatalf("%d deployments, %d services, %d accounts, %d budgets", len(o.deployments), len(o.services), len(o.accounts), len(o.budgets))
-	}
-	for _, d := range o.deployments {
-		pod := d.Spec.Template.Spec
-		want := func(ok bool, what string) {
-			t.Helper()
-			if !ok {
-				t.Errorf("%s: %s", d.Name, what)
-			}
-		}
-		want(d.Spec.Strategy.RollingUpdate.MaxUnavailable.IntValue() == 0, "an update may take replicas away first")
-		want(*pod.SecurityContext.RunAsNonRoot && *pod.SecurityContext.RunAsUser > 0, "runs as root")
-		want(pod.SecurityContext.SeccompProfile.Type == corev1.SeccompProfileTypeRuntimeDefault, "no seccomp profile")
-		want(!*pod.AutomountServiceAccountToken, "holds a token of the cluster")
-		want(*pod.TerminationGracePeriodSeconds > 20, "is killed before it has drained")
-		for k, v := range d.Spec.Selector.MatchLabels {
-			want(d.Spec.Template.Labels[k] == v, "the selector does not find its pods")
-		}
-		for _, c := range pod.Containers {
-			s := c.SecurityContext
-			want(*s.ReadOnlyRootFilesystem && !*s.AllowPrivilegeEscalation && slices.Equal(s.Capabilities.Drop, []corev1.Capability{"ALL"}), "container is not closed")
-			want(c.StartupProbe != nil && c.ReadinessProbe != nil && c.LivenessProbe != nil, "probes are missing")
-			want(!c.Resources.Limits.Memory().IsZero() && !c.Resources.Requests.Cpu().IsZero(), "no resources")
-			for _, e := range c.Env {
-				want(e.Value == "", "a value in the environment")
-			}
-			mounted := map[string]bool{}
-			for _, m := range c.VolumeMounts {
-				mounted[m.Name] = true
-			}
-			for _, v := range pod.Volumes {
-				want(mounted[v.Name], "volume "+v.Name+" is not mounted")
-				delete(mounted, v.Name)
-			}
-			want(len(mounted) == 0, "mounts of volumes that are not there")
-		}
-	}
-}
-
-// Nothing is reachable unless it is said: a default deny, and one policy for each service with what it calls and who calls it.
-func TestNetwork(t *testing.T) {
-	o := render(t, nil)
-	policies := map[string]networkingv1.NetworkPolicySpec{}
-	for _, p := range o.policies {
-		policies[p.Name] = p.Spec
-		if !slices.Contains(p.Spec.PolicyTypes, networkingv1.PolicyTypeIngress) || !slices.Contains(p.Spec.PolicyTypes, networkingv1.PolicyTypeEgress) {
-			t.Errorf("%s leaves a direction open", p.Name)
-		}
-	}
-	deny := policies["prod-default-deny"]
-	if len(deny.Ingress) > 0 || len(deny.Egress) > 0 || len(deny.PodSelector.MatchLabels) == 0 {
-		t.Errorf("default deny: %+v", deny)
-	}
-	if in := policies["prod-identity"].Ingress; len(in) != 1 || len(in[0].From) != 1 || in[0].From[0].PodSelector.MatchLabels["app.kubernetes.io/name"] != "insurance" {
-		t.Errorf("identity: %+v", in)
-	}
-	if in := policies["prod-insurance"].Ingress; len(in) != 0 {
-		t.Errorf("insurance is open to %+v", in)
-	}
-	calls := 0
-	for _, e := range policies["prod-insurance"].Egress {
-		if len(e.Ports) == 0 {
-			t.Errorf("a way out to every port: %+v", e)
-		}
-		for _, to := range e.To {
-			if to.PodSelector != nil && to.PodSelector.MatchLabels["app.kubernetes.io/name"] == "identity" {
-				calls++
-			}
-		}
-	}
-	if calls != 1 {
-		t.Errorf("insurance reaches identity %d times", calls)
-	}
-	outside := render(t, map[string]any{"ingressFrom": []any{map[string]any{"namespaceSelector": map[string]any{"matchLabels": map[string]any{"name": "edge"}}}}})
-	for _, p := range outside.policies {
-		if p.Name == "prod-insurance" && (len(p.Spec.Ingress) != 1 || p.Spec.Ingress[0].From[0].NamespaceSelector == nil) {
-			t.Errorf("%+v", p.Spec.Ingress)
-		}
-	}
-}
-
 // The configuration names no secret's value, and the values of an installation come over what the chart knows.
 func TestConfiguration(t *testing.T) {
 	o := render(t, map[string]any{"services": map[string]any{"insurance": map[string]any{"config": map[string]any{
 		"database": map[string]any{"max_conns": 8}, "controllers": []any{map[string]any{"id": "DK:10000017"}},
 	}}}})
 	for _, c := range o.configs {
-		var conf map[string]any
-		if err := yaml.Unmarshal([]byte(c.Data["config.yaml"]), &conf); err != nil {
-			t.Fatalf("%s: %v", c.Name, err)
+		if c.Name == "prod-gateway" {
+			continue
 		}
+		conf := configuration(t, o, strings.TrimPrefix(c.Name, "prod-"))
 		database, _ := conf["database"].(map[string]any)
 		if !strings.HasPrefix(database["url"].(string), "postgres://samvirke@") || database["password_file"] == "" {
 			t.Errorf("%s: database %v", c.Name, database)
@@ -214,15 +157,107 @@ func TestConfiguration(t *testing.T) {
 	}
 }
 
-func TestVaultAgent(t *testing.T) {
-	for _, d := range render(t, map[string]any{"vault": map[string]any{"login": "agent"}}).deployments {
-		a := d.Spec.Template.Annotations
-		if a["vault.hashicorp.com/agent-inject"] != "true" || !strings.Contains(a["vault.hashicorp.com/agent-inject-template-role-id"], ".Data.data.role_id") {
-			t.Errorf("%s: %v", d.Name, a)
+// Nobody's records stay at home, and the audit service ships to nobody but itself.
+func TestShipping(t *testing.T) {
+	o := render(t, nil)
+	for _, service := range suite {
+		shipping, _ := configuration(t, o, service)["shipping"].(map[string]any)
+		if want := service != "audit" && service != "gateway"; (shipping["address"] == "prod-audit:8443") != want {
+			t.Errorf("%s ships to %v", service, shipping)
 		}
-		for _, v := range d.Spec.Template.Spec.Volumes {
+	}
+}
+
+func configuration(t *testing.T, o objects, service string) map[string]any {
+	t.Helper()
+	for _, c := range o.configs {
+		if c.Name == "prod-"+service {
+			var conf map[string]any
+			if err := yaml.Unmarshal([]byte(c.Data["config.yaml"]), &conf); err != nil {
+				t.Fatalf("%s: %v", service, err)
+			}
+			return conf
+		}
+	}
+	t.Fatalf("no configuration of %s", service)
+	return nil
+}
+
+// example are the values of an installation, as an operator would write them.
+func example(t *testing.T) map[string]any {
+	t.Helper()
+	values, err := chartutil.ReadValuesFile(renderedDir + "/values.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return values
+}
+
+const renderedDir = "../../helm/rendered"
+
+var update = flag.Bool("update", false, "write the rendered configurations anew")
+
+// The configurations that the chart writes stand beside it as files. The services' own loaders read those in their tests, which this module
+// can't import.
+func TestRendered(t *testing.T) {
+	o := render(t, example(t))
+	for _, c := range o.configs {
+		file := filepath.Join(renderedDir, strings.TrimPrefix(c.Name, "prod-")+".yaml")
+		if *update {
+			if err := os.WriteFile(file, []byte(c.Data["config.yaml"]), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		have, err := os.ReadFile(file)
+		if err != nil || string(have) != c.Data["config.yaml"] {
+			t.Errorf("%s is stale: in deploy/tools/charts run GOWORK=off go test -run TestRendered -args -update (%v)", file, err)
+		}
+	}
+}
+
+// Vault is set up for the services that the chart runs, and signs the host names that the gateway asks for.
+func TestVaultSetup(t *testing.T) {
+	raw, err := os.ReadFile("../../vault/setup.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var setup struct {
+		Services []struct {
+			Name     string   `json:"name"`
+			DNSNames []string `json:"dns_names"`
+		} `json:"services"`
+	}
+	if err := yaml.Unmarshal(raw, &setup); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, s := range setup.Services {
+		names = append(names, s.Name)
+		if s.Name != "gateway" {
+			continue
+		}
+		for _, host := range configuration(t, render(t, nil), "gateway")["names"].([]any) {
+			if !slices.Contains(s.DNSNames, host.(string)) {
+				t.Errorf("Vault signs no certificate for %s", host)
+			}
+		}
+	}
+	slices.Sort(names)
+	if !slices.Equal(names, suite) {
+		t.Errorf("Vault is set up for %v", names)
+	}
+}
+
+func TestVaultAgent(t *testing.T) {
+	o := render(t, map[string]any{"vault": map[string]any{"login": "agent"}})
+	for _, w := range o.workloads() {
+		a := w.pod.Annotations
+		if a["vault.hashicorp.com/agent-inject"] != "true" || !strings.Contains(a["vault.hashicorp.com/agent-inject-template-role-id"], ".Data.data.role_id") {
+			t.Errorf("%s: %v", w.name, a)
+		}
+		for _, v := range w.pod.Spec.Volumes {
 			if v.Name == "approle" {
-				t.Errorf("%s: wants the secret as well", d.Name)
+				t.Errorf("%s: wants the secret as well", w.name)
 			}
 		}
 	}
@@ -239,6 +274,11 @@ func TestValuesRefused(t *testing.T) {
 		"database without TLS": {"postgres": map[string]any{"sslmode": "disable"}},
 		"no environment":       {"environment": "staging"},
 		"no replica":           {"services": map[string]any{"identity": map[string]any{"replicas": 0}}},
+		"two ledger writers":   {"services": map[string]any{"audit": map[string]any{"replicas": 2}}},
+		"ledger without store": {"services": map[string]any{"audit": map[string]any{"storage": nil}}},
+		"no second store":      {"services": map[string]any{"audit": map[string]any{"storage": map[string]any{"checkpointsClaim": ""}}}},
+		"gateway unprobed":     {"services": map[string]any{"gateway": map[string]any{"ports": map[string]any{"public": nil}}}},
+		"file from nowhere":    {"services": map[string]any{"transfer": map[string]any{"files": map[string]any{"fund": map[string]any{"path": "/run/fund"}}}}},
 	} {
 		if _, err := chartutil.ToRenderValues(chart, values, chartutil.ReleaseOptions{Name: "prod"}, nil); err == nil {
 			t.Errorf("%s: accepted", name)

@@ -2,6 +2,7 @@ package charts_test
 
 import (
 	"context"
+	"os"
 	"slices"
 	"testing"
 
@@ -33,8 +34,12 @@ func TestCompose(t *testing.T) {
 		if s.MemLimit == 0 || s.PidsLimit == 0 || s.Build == nil || s.Build.Args["PACKAGE"] == nil {
 			t.Errorf("%s: limits or build are missing", name)
 		}
+		if main := "../../../" + *s.Build.Args["PACKAGE"] + "/main.go"; !exists(main) {
+			t.Errorf("%s is built from %s, which is not there", name, main)
+		}
 		for _, v := range s.Volumes {
-			if !v.ReadOnly {
+			// The ledger and its second store; what lies in the folder beside the file nobody may change.
+			if ledger := name == "audit" && v.Type == "volume"; !v.ReadOnly && !ledger {
 				t.Errorf("%s may write to %s", name, v.Source)
 			}
 		}
@@ -42,7 +47,15 @@ func TestCompose(t *testing.T) {
 			t.Errorf("%s has an environment: secrets would be seen by whoever may inspect it", name)
 		}
 	}
-	if ours < 2 || !project.Networks["inside"].Internal {
+	if audit := project.Services["audit"]; audit.ContainerName == "" {
+		t.Error("audit may be started twice: two would write one ledger")
+	}
+	if ours != len(suite) || !project.Networks["inside"].Internal {
 		t.Errorf("%d services", ours)
 	}
+}
+
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
 }
