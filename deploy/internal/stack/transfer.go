@@ -54,7 +54,7 @@ func transferSettings(s *Stack, funds []Caller, issuer Issuer) map[string]any {
 			jwks = "" // as above
 		}
 	}
-	var served, directory []m
+	served, directory := make([]m, 0, len(funds)), make([]m, 0, len(funds))
 	for _, f := range funds {
 		files := s.Files(f)
 		served = append(served, m{"id": f.Org(), "cert_file": files.Cert, "key_file": files.Key, "ca_file": files.CA, "signing_key": signingKey(f)})
