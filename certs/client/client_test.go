@@ -64,7 +64,7 @@ func serve(t *testing.T, s *server) client.Config {
 	go func() { done <- srv.Serve(l) }()
 	t.Cleanup(func() {
 		srv.Stop()
-		_ = <-done // it was stopped
+		<-done //nolint:errcheck // it was stopped
 	})
 	files := ca.Files(ca.Organisation("DK", "10000017", "caseworker"))
 	return client.Config{
