@@ -57,8 +57,8 @@ func TestPersonSeesWhoUsedTheirData(t *testing.T) {
 	}
 	da := b.find(v, personview.Question{Language: personview.Danish})[2]
 	sv := b.find(v, personview.Question{Language: personview.Swedish})[2]
-	if da.Action != "Dine oplysninger blev hentet for at have din rigtige adresse." || sv.Action != "Dina uppgifter hämtades för att ha din rätta adress." ||
-		da.Data[0] != "adresse" || sv.Data[0] != "adress" {
+	if da.Action != "Dine oplysninger blev hentet for at have din rigtige adresse." || sv.Action != "Dina uppgifter hämtades för att ha din rätta adress." || //nolint:misspell // Swedish
+		da.Data[0] != "adresse" || sv.Data[0] != "adress" { //nolint:misspell // Swedish
 		t.Errorf("%+v\n%+v", da, sv)
 	}
 	if strings.Contains(fmt.Sprintf("%+v", uses), "SECRET") {
