@@ -21,7 +21,7 @@ type register = func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error
 // routes are the gRPC services with REST routes, by the service of the suite that serves them.
 func routes() map[string][]register {
 	return map[string][]register{
-		"audit":     {auditv1.RegisterLedgerServiceHandler, auditv1.RegisterAuditorServiceHandler},
+		"audit":     {auditv1.RegisterLedgerServiceHandler, auditv1.RegisterAuditorServiceHandler, auditv1.RegisterUsageServiceHandler},
 		"identity":  {identityv1.RegisterIdentityServiceHandler},
 		"income":    {incomev1.RegisterIncomeServiceHandler},
 		"insurance": {insurancev1.RegisterShareServiceHandler, insurancev1.RegisterInsuranceServiceHandler},

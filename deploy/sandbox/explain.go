@@ -13,6 +13,9 @@ import (
 func (s *sandbox) services() string {
 	var b strings.Builder
 	for _, p := range s.suite.Programs() {
+		if p.Name == stack.AuditName {
+			fmt.Fprintf(&b, "  %-11s %s   (opens once: every exchange as a waterfall)\n", "console", s.suite.ConsoleURL())
+		}
 		if p.REST {
 			fmt.Fprintf(&b, "  %-11s %s   (REST, TLS 1.3, both sides verified)\n  %-11s %s/docs/   (documentation, for everybody)\n", p.Name, s.suite.RESTURL(), "", s.suite.PublicURL())
 			continue

@@ -141,7 +141,7 @@ func (s *Scene) programs(r *stack.Registers) []stack.Program {
 		stack.Transfer([]stack.Caller{s.Cast.DanishFund, s.Cast.OtherDanishFund, s.Cast.SwedishFund, s.Cast.OtherSwedishFund}, s.Issuer),
 		stack.Income(r),
 		stack.Insurance([]string{insurer}, sharing()),
-		stack.Gateway(stack.IdentityName, stack.InsuranceName),
+		stack.Gateway(stack.AuditName, stack.IdentityName, stack.TransferName, stack.IncomeName, stack.InsuranceName),
 	}
 }
 

@@ -38,10 +38,35 @@ func Audit() Program {
 				"ledger":      m{"dir": s.path("ledger"), "origin": LedgerOrigin},
 				"checkpoints": m{"dir": s.path("checkpoints"), "every": "5s"},
 				"tiles":       m{"listen": "127.0.0.1:0"},
+				"usage":       m{"services": s.kept()},
+				"console":     m{"local": s.console()},
 			}
 		},
 	}
 }
+
+// kept lists the services whose records the audit service keeps, with their addresses.
+func (s *Stack) kept() []string {
+	out := []string{}
+	for _, p := range s.cfg.Programs {
+		if p.Name != AuditName && !p.REST {
+			out = append(out, p.Name+"="+s.addrs[p.Name])
+		}
+	}
+	return out
+}
+
+// console is the console's part of the configuration: for this machine alone, with one sign-in.
+func (s *Stack) console() map[string]any {
+	file := s.path("console-token")
+	if err := os.WriteFile(file, []byte(s.consoleToken), 0o600); err != nil {
+		file = "" // refused by the service with its own words
+	}
+	return map[string]any{"listen": s.consoleAddr, "token_file": file}
+}
+
+// ConsoleURL opens the console of a running stack, once.
+func (s *Stack) ConsoleURL() string { return "http://" + s.consoleAddr + "/sign-in#" + s.consoleToken }
 
 // shipping is the part of a program's configuration that says where its records go.
 func (s *Stack) shipping(name string) map[string]any {

@@ -5,6 +5,7 @@ package stack
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -80,10 +81,12 @@ type Stack struct {
 	operator *api.Client
 	idle     func()
 	files    map[Caller]localca.Files
-	addrs    map[string]string   // where each program listens
-	public   string              // where the gateway shows its documentation
-	logs     map[string]*os.File // by program
-	running  map[string]*Service
+	addrs    map[string]string // where each program listens
+	public   string            // where the gateway shows its documentation
+	// consoleAddr is where the audit service shows its console, consoleToken signs in there once.
+	consoleAddr, consoleToken string
+	logs                      map[string]*os.File // by program
+	running                   map[string]*Service
 }
 
 // Prepare brings Vault to the state that the services need and writes every file. Close undoes what is not a file.
@@ -133,9 +136,11 @@ func (s *Stack) chooseAddrs(ctx context.Context) error {
 		}
 		s.addrs[p.Name] = addr
 	}
-	var err error
-	s.public, err = freeAddr(ctx, taken)
-	return err
+	s.consoleToken = rand.Text()
+	var err1, err2 error
+	s.public, err1 = freeAddr(ctx, taken)
+	s.consoleAddr, err2 = freeAddr(ctx, taken)
+	return errors.Join(err1, err2)
 }
 
 // bootstrap configures Vault and takes from it what services and callers need.

@@ -140,6 +140,7 @@ func chapters() []chapter {
 		{"Insurance: what a partner gets of a member, and how it ends", stack.InsuranceName, insuranceChapter},
 		{"The gateway: the same door over REST", stack.GatewayName, gatewayChapter},
 		{"The ledger: an exchange is proved", stack.AuditName, ledgerChapter},
+		{"The member sees all of it", stack.AuditName, usageChapter},
 	}
 }
 

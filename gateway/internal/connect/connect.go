@@ -152,13 +152,13 @@ func (r *run) handshake(ctx context.Context) Finding {
 	r.client = &http.Client{Timeout: patience, Transport: &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{
 		MinVersion: tls.VersionTLS13, RootCAs: r.roots, Certificates: []tls.Certificate{r.cert},
 	}}}
-	resp, err := r.get(ctx, "/livez")
+	got, err := r.get(ctx, "/livez")
 	if err != nil {
 		f.Detail, f.Mend = explain(err)
 		return f
 	}
-	if seen, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
-		if skew := r.cfg.Clock.Now().Sub(seen).Abs(); skew > skewLimit {
+	if theirs, err := http.ParseTime(got.date); err == nil {
+		if skew := r.cfg.Clock.Now().Sub(theirs).Abs(); skew > skewLimit {
 			f.Detail, f.Mend = fmt.Sprintf("this machine's clock differs from the gateway's by %s", skew.Round(time.Second)), "Set the clock by NTP."
 			return f
 		}
@@ -188,27 +188,33 @@ func is[E error](err error) bool {
 	return ok
 }
 
-func (r *run) get(ctx context.Context, path string) (*http.Response, error) {
+// seen is what matters of an answer.
+type seen struct {
+	status int
+	date   string
+}
+
+func (r *run) get(ctx context.Context, path string) (seen, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.cfg.URL+path, nil)
 	if err != nil {
-		return nil, err
+		return seen{}, err
 	}
 	resp, err := r.client.Do(req)
 	if err != nil {
-		return nil, err
+		return seen{}, err
 	}
 	_, err = io.Copy(io.Discard, resp.Body)
-	return resp, errors.Join(err, resp.Body.Close())
+	return seen{resp.StatusCode, resp.Header.Get("Date")}, errors.Join(err, resp.Body.Close())
 }
 
 func (r *run) ready(ctx context.Context) Finding {
 	f := Finding{Name: "readiness"}
-	resp, err := r.get(ctx, "/readyz")
+	got, err := r.get(ctx, "/readyz")
 	switch {
 	case err != nil:
 		f.Detail, f.Mend = explain(err)
-	case resp.StatusCode >= http.StatusBadRequest:
-		f.Detail, f.Mend = resp.Status, "The gateway or a service behind it is not ready. Try again later; if it lasts, ask the operator."
+	case got.status >= http.StatusBadRequest:
+		f.Detail, f.Mend = fmt.Sprintf("status %d", got.status), "The gateway or a service behind it is not ready. Try again later; if it lasts, ask the operator."
 	default:
 		f.OK, f.Detail = true, "the services behind the gateway serve"
 	}
