@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,6 +20,7 @@ import (
 	"samvirke.dev/services/audit"
 	"samvirke.dev/services/identity"
 	"samvirke.dev/services/insurance"
+	"samvirke.dev/services/platform/config"
 )
 
 // setUp applies the file twice: the second time nothing changes but the secret ids.
@@ -150,6 +152,38 @@ func TestSetupNames(t *testing.T) {
 		if (err == nil) != c.signed {
 			t.Errorf("%s as %s: %v", c.service, c.host, err)
 		}
+	}
+}
+
+// The file has the keys that the programs want: those which the sandbox and the end-to-end tests start them with.
+func TestSetupWhole(t *testing.T) {
+	t.Parallel()
+	var s Setup
+	if err := config.Load(&s, config.Options{Args: []string{"--config", "setup.yaml", "--out", "x"}, Environ: []string{}}); err != nil {
+		t.Fatal(err)
+	}
+	have := map[string]Service{}
+	for _, svc := range s.Services {
+		have[svc.Name] = svc
+	}
+	programs := []stack.Program{stack.Identity(nil, nil, nil), stack.Income(nil), stack.Insurance(nil, nil), stack.Transfer(nil, nil), stack.Audit(), stack.Gateway()}
+	for _, p := range programs {
+		svc := have[p.Name]
+		classes := append([]string{"audit", "response"}, p.Classes...)
+		if p.REST {
+			classes = nil
+		}
+		if !slices.Equal(svc.Keys, classes) {
+			t.Errorf("%s: keys %v, want %v", p.Name, svc.Keys, classes)
+		}
+		for _, key := range p.Keys {
+			if !slices.Contains(svc.SigningKeys, key.Name) {
+				t.Errorf("%s: no key %s", p.Name, key.Name)
+			}
+		}
+	}
+	if len(programs) != len(have) {
+		t.Errorf("set up for %d services, want %d", len(have), len(programs))
 	}
 }
 
