@@ -22,12 +22,12 @@ func noEnvironment(string) string { return "" }
 func TestParse(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]string{
-		"":                            "",
-		"--once --vault dev":          "",
-		"--vault real --listen :7001": "",
-		"--vault other":               "want dev, real or auto",
-		"extra":                       `unexpected argument "extra"`,
-		"--nothing":                   "not defined",
+		"":                        "",
+		"--once --vault dev":      "",
+		"--vault real --dir /new": "",
+		"--vault other":           "want dev, real or auto",
+		"extra":                   `unexpected argument "extra"`,
+		"--nothing":               "not defined",
 	} {
 		_, err := parse(strings.Fields(line), io.Discard)
 		switch {

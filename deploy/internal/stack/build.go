@@ -72,7 +72,11 @@ func Build(ctx context.Context, pkg, dir string, progress io.Writer, flags ...st
 	name := path.Base(pkg)
 	say.F(progress, "building %s\n", name)
 	built := filepath.Join(slot, name)
-	if err := goBuild(ctx, append(flags, lean, "-o", built, pkg), "", progress, "CGO_ENABLED=0"); err != nil {
+	var env []string
+	if !strings.Contains(os.Getenv("GOFLAGS"), "-race") { // the race detector needs cgo
+		env = append(env, "CGO_ENABLED=0")
+	}
+	if err := goBuild(ctx, append(flags, lean, "-o", built, pkg), "", progress, env...); err != nil {
 		return "", fmt.Errorf("build %s: %w", name, err)
 	}
 	// The go command replaces the file in the cache by a new one, so a link keeps what we start as it is now.
