@@ -48,7 +48,7 @@ func TestOnceTwice(t *testing.T) {
 		if err := run(t.Context(), []string{"--once", "--vault", "dev", "--dir", dir}, &out, noEnvironment); err != nil {
 			t.Fatalf("%v\n%s", err, out.String())
 		}
-		for _, want := range []string{"start identityd", "PURPOSE_NOT_ALLOWED", "CONTROLLER_MISMATCH", "at the TLS handshake", "Income: a month of many members", "each as it must be"} {
+		for _, want := range []string{"start the services", "PURPOSE_NOT_ALLOWED", "CONTROLLER_MISMATCH", "at the TLS handshake", "Income: a month of many members", "each as it must be"} {
 			if !strings.Contains(out.String(), want) {
 				t.Errorf("output lacks %q:\n%s", want, out.String())
 			}
