@@ -72,7 +72,7 @@ func TestStaysUntilInterrupt(t *testing.T) {
 	case err := <-done:
 		t.Fatalf("ended: %v\n%s", err, out)
 	}
-	addr := between(out.String(), "\n  identityd   ", " ")
+	addr := between(out.String(), "\n  identity    ", " ")
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 	if err != nil {
 		t.Fatal(err)

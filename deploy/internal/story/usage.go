@@ -20,6 +20,7 @@ const shipLimit = 30 * time.Second
 // usageChapter lets the member see all of it: who used the data, for what, on which basis, in plain words.
 func usageChapter(ctx context.Context, t *teller) error {
 	t.number++
+	t.unrecorded++ // what was recorded of it is not looked at
 	who := t.cast.DanishFund
 	say.F(t.out, "\n%2d  The member opens the fund's portal and asks who used the data, in Danish\n", t.number)
 	t.line("who", "%s (%s, system %s), for the member", t.name(who), who.Org(), who.System)
