@@ -49,18 +49,11 @@ type change struct {
 	from, to circuitbreaker.State
 }
 
-// admits reports whether an attempt would be let through now.
-func (b *breaker) admits() bool {
+// changedSince reports whether the state is another than when the pass was given.
+func (b *breaker) changedSince(p pass) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	switch b.states.State() {
-	case open:
-		return b.states.RemainingDelay() == 0
-	case halfOpen:
-		return true
-	default:
-		return true
-	}
+	return p.era != b.era
 }
 
 // free reports whether a probe is still wanted.

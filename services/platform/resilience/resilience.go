@@ -135,9 +135,11 @@ func attempt[T any](ctx context.Context, g *Guard, fn func(context.Context) (T, 
 	if err := ctx.Err(); err != nil {
 		return v, abandoned, err
 	}
-	if !g.breaker.admits() {
+	pass, ok := g.enter(ctx) // first, so that nobody waits for a place in vain
+	if !ok {
 		return v, refusedOpen, g.open
 	}
+	defer func() { g.leave(ctx, pass, out) }() // also when fn panics
 	if err := g.places.AcquirePermitWithMaxWait(ctx, g.cfg.Wait); err != nil {
 		if errors.Is(err, bulkhead.ErrFull) {
 			return v, refusedFull, g.full
@@ -145,11 +147,11 @@ func attempt[T any](ctx context.Context, g *Guard, fn func(context.Context) (T, 
 		return v, abandoned, err
 	}
 	defer g.places.ReleasePermit()
-	pass, ok := g.enter(ctx) // again: the breaker may have opened while we waited
-	if !ok {
-		return v, refusedOpen, g.open
+	if g.breaker.changedSince(pass) { // while we waited
+		if pass, ok = g.enter(ctx); !ok {
+			return v, refusedOpen, g.open
+		}
 	}
-	defer func() { g.leave(ctx, pass, out) }() // also when fn panics
 	inner, cancel := context.WithTimeout(ctx, g.cfg.Timeout)
 	defer cancel()
 	if g.cfg.HedgeAfter > 0 && !pass.probe {

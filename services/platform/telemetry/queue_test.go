@@ -175,8 +175,14 @@ func TestQueueGivesUpWhatIsRefusedForGood(t *testing.T) {
 	collectorAt(t, addr, grpc.UnaryInterceptor(refuse))
 	ctx, cancel := limit(t.Context())
 	defer cancel()
-	for tel.Queue().Requests > 0 && ctx.Err() == nil {
-		flush(t, tel)
+	flush(t, tel)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for int(tel.Queue().Lost) < int(waiting) && ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+		}
 	}
 	if q := tel.Queue(); q.Lost < waiting || ctx.Err() != nil {
 		t.Errorf("queue %+v", q)
