@@ -36,7 +36,7 @@ func TestAgreementsChangeUnderLoad(t *testing.T) {
 	wg.Wait()
 	must(t, l.failures())
 
-	must(t, os.WriteFile(file, bytes.ReplaceAll(good, []byte("systems: [caseworker]"), []byte("systems: [other]")), 0o600))
+	must(t, os.WriteFile(file, bytes.ReplaceAll(good, []byte("systems: [caseworker"), []byte("systems: [other")), 0o600))
 	eventually(t, "the narrower agreement is in force", func() bool {
 		return errs.ReasonOf(f.fresh(t)) == commonv1.Reason_REASON_RPC_NOT_GRANTED
 	})
