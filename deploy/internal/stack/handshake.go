@@ -10,5 +10,5 @@ const handshakeMessage = "handshake refused"
 
 // HandshakeLog waits for a service's latest word about a refused handshake.
 func (s *Stack) HandshakeLog(ctx context.Context, service string) (string, error) {
-	return s.running[service].Log.Wait(ctx, func(line string) bool { return strings.Contains(line, handshakeMessage) })
+	return s.Service(service).Log.Wait(ctx, func(line string) bool { return strings.Contains(line, handshakeMessage) })
 }

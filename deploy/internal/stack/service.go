@@ -85,6 +85,8 @@ func (s *Stack) Launch(name string, env ...string) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.running[name] = svc
 	return svc, nil
 }
@@ -104,6 +106,8 @@ func (s *Stack) await(ctx context.Context, svc *Service) error {
 		s.Kill(svc.Name)
 		return fmt.Errorf("%sd does not serve: %w; its last words:\n%s", svc.Name, errors.Join(svc.Proc.Err(), err), svc.Log.Tail(tailLines))
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	svc.Ready = clock.System().Now().Sub(svc.started)
 	svc.Addr = servingAddr(line)
 	return nil
@@ -121,13 +125,19 @@ func servingAddr(line string) string {
 }
 
 // Service is a running service, or nil.
-func (s *Stack) Service(name string) *Service { return s.running[name] }
+func (s *Stack) Service(name string) *Service {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.running[name]
+}
 
 // Runs says whether a service is part of the stack and was started.
-func (s *Stack) Runs(name string) bool { return s.running[name] != nil }
+func (s *Stack) Runs(name string) bool { return s.Service(name) != nil }
 
 // Addr is where a program listens, now or when it is started.
 func (s *Stack) Addr(name string) string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
 	if svc := s.running[name]; svc != nil && svc.Addr != "" {
 		return svc.Addr
 	}
@@ -136,20 +146,26 @@ func (s *Stack) Addr(name string) string {
 
 // Stop ends a service in order, if it runs.
 func (s *Stack) Stop(ctx context.Context, name string) error {
-	svc := s.running[name]
-	if svc == nil {
-		return nil
+	if svc := s.taken(name); svc != nil {
+		return svc.Proc.Stop(ctx)
 	}
-	delete(s.running, name)
-	return svc.Proc.Stop(ctx)
+	return nil
 }
 
 // Kill ends a service as a crash would.
 func (s *Stack) Kill(name string) {
-	if svc := s.running[name]; svc != nil {
+	if svc := s.taken(name); svc != nil {
 		svc.Proc.Kill()
-		delete(s.running, name)
 	}
+}
+
+// taken takes a service out of those that run; nil when it does not.
+func (s *Stack) taken(name string) *Service {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	svc := s.running[name]
+	delete(s.running, name)
+	return svc
 }
 
 // Records are the audit records that a service holds of the given events, in no particular order. An event without a record is left out.

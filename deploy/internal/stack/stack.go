@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/vault/api"
@@ -86,6 +87,7 @@ type Stack struct {
 	// consoleAddr is where the audit service shows its console, consoleToken signs in there once.
 	consoleAddr, consoleToken string
 	logs                      map[string]*os.File // by program
+	mu                        sync.RWMutex        // guards running, and the addresses in it
 	running                   map[string]*Service
 }
 

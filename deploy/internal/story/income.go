@@ -222,7 +222,7 @@ func (m *month) match() []step {
 }
 
 // runLimit is how long the run may take on a slow machine.
-const runLimit = time.Minute
+const runLimit = 5 * time.Minute
 
 func (m *month) watch(ctx context.Context, cl incomev1.IncomeServiceClient, _ grpc.CallOption) (string, string, error) {
 	ctx, cancel := context.WithTimeout(ctx, runLimit)

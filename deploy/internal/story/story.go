@@ -224,7 +224,7 @@ func (t *teller) tell(ctx context.Context, s step) error {
 	var trailer metadata.MD
 	answer, event, callErr := s.call(ctx, conn, grpc.Trailer(&trailer))
 	t.answer(answer, callErr)
-	if got := errs.ReasonOf(callErr); callErr != nil && got != s.refused {
+	if got := errs.ReasonOf(callErr); callErr != nil && (got != s.refused || got == commonv1.Reason_REASON_UNSPECIFIED) {
 		return fmt.Errorf("refused with %s: %w", errs.Name(got), callErr)
 	}
 	if callErr == nil && s.refused != commonv1.Reason_REASON_UNSPECIFIED {
