@@ -125,7 +125,7 @@ func (t *teller) rest(ctx context.Context, client *http.Client, url string, s re
 		return err
 	}
 	t.events = append(t.events, event)
-	records, err := t.suite.Records(ctx, s.service, event)
+	records, err := t.records(ctx, s.service, event, 1)
 	if err != nil {
 		return err
 	}

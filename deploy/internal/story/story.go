@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
@@ -19,6 +20,7 @@ import (
 	auditv1 "samvirke.dev/proto/gen/go/samvirke/audit/v1"
 	commonv1 "samvirke.dev/proto/gen/go/samvirke/common/v1"
 	identityv1 "samvirke.dev/proto/gen/go/samvirke/identity/v1"
+	"samvirke.dev/services/platform/clock"
 	"samvirke.dev/services/platform/errs"
 )
 
@@ -242,11 +244,12 @@ func (t *teller) tell(ctx context.Context, s step) error {
 // audited fetches, prints and checks the record of a call.
 func (t *teller) audited(ctx context.Context, s step, event string) error {
 	t.events = append(t.events, event)
-	records, err := t.suite.Records(ctx, s.service, event)
+	want := max(s.records, 1)
+	records, err := t.records(ctx, s.service, event, want)
 	if err != nil {
 		return err
 	}
-	if want := max(s.records, 1); len(records) < want || len(records) > want && !s.several {
+	if len(records) < want || len(records) > want && !s.several {
 		return fmt.Errorf("%d audit records for event %s, want %d", len(records), event, want)
 	}
 	var bad []error
@@ -263,6 +266,21 @@ func (t *teller) audited(ctx context.Context, s step, event string) error {
 	}
 	return errors.Join(bad...)
 }
+
+// records are those of an event, all of them: the records of one event may reach the audit service in several deliveries. Fewer than wanted
+// when they are not there within arrival.
+func (t *teller) records(ctx context.Context, service, event string, want int) ([]*auditv1.Record, error) {
+	until := clock.System().Now().Add(arrival)
+	for {
+		records, err := t.suite.Records(ctx, service, event)
+		if err != nil || len(records) >= want || !clock.System().Now().Before(until) {
+			return records, err
+		}
+	}
+}
+
+// arrival is how long the records of an event may take until the last of them has reached the audit service.
+const arrival = 20 * time.Second
 
 // shown is how many records of one event are printed.
 const shown = 3
