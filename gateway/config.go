@@ -75,7 +75,7 @@ func DefaultConfig() Config {
 	pki := shared.PKI
 	pki.TrustMounts = []string{"pki-org", "pki-partner"}
 	return Config{
-		PKI: pki, Telemetry: shared.Telemetry, Memory: chassis.Memory{Limit: 40 << 20, GCPercent: 200},
+		PKI: pki, Telemetry: shared.Telemetry, Memory: chassis.Memory{Limit: 56 << 20, GCPercent: 400},
 		Token: Token{Transit: "transit", TTL: 10 * time.Minute},
 		Limits: Limits{
 			Body: 256 << 10, Header: 16 << 10, InFlight: 256, HeaderTime: 5 * time.Second, RequestTime: 15 * time.Second,
