@@ -248,6 +248,7 @@ func (a *App) pages(api http.Handler, issuer *token.Issuer) error {
 	}
 	both("/livez", http.HandlerFunc(alive))
 	both("/readyz", http.HandlerFunc(a.ready))
+	both("/readyz/{service}", http.HandlerFunc(a.readyFor))
 	if issuer != nil {
 		e := &token.Endpoint{Issuer: issuer, Scopes: func() []string { return docs.Scopes(info) }, Failed: a.tokenFailed}
 		own.Handle("POST "+token.PathToken, a.edge.Page(http.HandlerFunc(e.Token)))
@@ -275,22 +276,6 @@ func beside(pages *http.ServeMux, api http.Handler) http.Handler {
 
 func (a *App) tokenFailed(r *http.Request, err error) {
 	a.log.ErrorContext(r.Context(), "token not issued", "error", err.Error())
-}
-
-// alive says that the process runs; whether traffic can pass is what ready says.
-func alive(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }
-
-// ready says whether traffic can pass: our certificate is valid, and every service serves.
-func (a *App) ready(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
-	defer cancel()
-	_, err := a.source.Certificate()
-	if err = errors.Join(err, a.backends.Ready(ctx)); err != nil {
-		a.log.WarnContext(ctx, "not ready", "error", err.Error())
-		http.Error(w, "not ready", http.StatusServiceUnavailable)
-		return
-	}
-	w.WriteHeader(http.StatusNoContent)
 }
 
 // Run serves until ctx ends, then drains. ready, if set, learns the addresses when the ports are open.

@@ -131,7 +131,10 @@ func start(t testing.TB, edits ...edit) *world {
 		e(&cfg, &opts)
 	}
 	w.Server = suitetest.Start(t, opts)
-	cfg.Services = map[string]string{"identity": w.Addr}
+	if cfg.Services == nil {
+		cfg.Services = map[string]string{}
+	}
+	cfg.Services["identity"] = w.Addr
 	w.run(cfg)
 	return w
 }

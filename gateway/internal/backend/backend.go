@@ -7,11 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/propagation"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
@@ -113,23 +113,26 @@ func (b *Backends) Close() error {
 	return errors.Join(problems...)
 }
 
-// Ready says whether traffic can pass: every service says that it serves.
-func (b *Backends) Ready(ctx context.Context) error {
-	var problems []error
-	for _, name := range b.Names() {
-		conn := b.conns[name]
-		if conn.GetState() == connectivity.Idle {
-			conn.Connect()
-		}
-		resp, err := healthv1.NewHealthClient(conn).Check(ctx, &healthv1.HealthCheckRequest{})
-		switch {
-		case err != nil:
-			problems = append(problems, fmt.Errorf("%s does not answer", name))
-		case resp.GetStatus() != healthv1.HealthCheckResponse_SERVING:
-			problems = append(problems, fmt.Errorf("%s is %s", name, resp.GetStatus()))
-		}
+// askLimit bounds the question to one service.
+const askLimit = 1500 * time.Millisecond
+
+// Serving asks every service at once whether it serves, and returns the answers by name.
+func (b *Backends) Serving(ctx context.Context) map[string]bool {
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	out := map[string]bool{}
+	for name, conn := range b.conns {
+		all.Go(func() {
+			resp, err := healthv1.NewHealthClient(conn).Check(ctx, &healthv1.HealthCheckRequest{})
+			mu.Lock()
+			defer mu.Unlock()
+			out[name] = err == nil && resp.GetStatus() == healthv1.HealthCheckResponse_SERVING
+		})
 	}
-	return errors.Join(problems...)
+	all.Wait()
+	return out
 }
 
 const healthCheck = "/grpc.health.v1.Health/Check"
