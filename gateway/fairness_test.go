@@ -81,15 +81,15 @@ func TestThousandIdleConnections(t *testing.T) {
 	t.Parallel()
 	w := start(t)
 	const connections, dialers = 1000, 8
-	var dialing sync.WaitGroup
+	var opening sync.WaitGroup
 	for range dialers {
-		dialing.Go(func() {
+		opening.Go(func() {
 			for range connections / dialers {
 				w.raw()
 			}
 		})
 	}
-	dialing.Wait()
+	opening.Wait()
 	for range 20 {
 		if got := w.post(w.client(fund), verifyPath, verifyJSON); got.StatusCode != http.StatusOK {
 			t.Fatalf("beside them: %d", got.StatusCode)

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+
 	"samvirke.dev/certs/mtls"
 	"samvirke.dev/certs/pki"
 	"samvirke.dev/certs/signing"

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -189,14 +190,14 @@ func checked(status int, header http.Header, answer []byte) error {
 	case status >= http.StatusInternalServerError:
 		return fmt.Errorf("answered %d", status)
 	case strings.Contains(string(answer), canary):
-		return fmt.Errorf("repeated")
+		return errors.New("repeated")
 	case status >= http.StatusBadRequest:
 		var p problem.Problem
 		if err := json.Unmarshal(answer, &p); err != nil || p.Reason == "" || header.Get("Content-Type") != problem.ContentType {
 			return fmt.Errorf("no problem document: %w", err)
 		}
 	case header.Get("Cache-Control") != "no-store":
-		return fmt.Errorf("may be cached")
+		return errors.New("may be cached")
 	}
 	return nil
 }

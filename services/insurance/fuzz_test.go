@@ -25,7 +25,7 @@ func FuzzRequest(f *testing.F) {
 	for i, name := range names {
 		body, err := proto.Marshal(all[name])
 		must(f, err)
-		f.Add(uint8(i), body) //nolint:gosec // there are few
+		f.Add(uint8(i), body)
 	}
 	conns := map[bool]*grpc.ClientConn{false: w.Dial(w.workloadOf(fundDK)), true: w.Dial(w.workloadOf(agency))}
 	f.Fuzz(func(t *testing.T, which uint8, body []byte) {

@@ -115,7 +115,7 @@ func wantReason(t testing.TB, err error, all string) {
 
 // I01 to I13 over the wire: what the partner is told, and what the record says.
 //
-// covers: SEK-10 LED-01 LED-13 MIN-45 DFH-29 GAP-06
+// covers: SEK-10 LED-01 LED-13 MIN-45 DFH-29 GAP-06 ACT-08 ACT-16
 func TestWorkedExamples(t *testing.T) {
 	t.Parallel()
 	t.Run("I02 I03", func(t *testing.T) {

@@ -85,7 +85,7 @@ func (b *Backends) dial(name, addr string) (*grpc.ClientConn, error) {
 	}
 	return grpc.NewClient("dns:///"+addr,
 		// Windows that are given make gRPC stop measuring the line with pings; they hold many of our longest answers.
-		grpc.WithStaticStreamWindowSize(streamWindow), grpc.WithStaticConnWindowSize(connWindow), grpc.WithSharedWriteBuffer(true),
+		grpc.WithStaticStreamWindowSize(streamWindow), grpc.WithStaticConnWindowSize(connWindow),
 		grpc.WithTransportCredentials(credentials.NewTLS(conf)), grpc.WithDefaultServiceConfig(rules),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(b.cfg.MaxMessage)),
 		grpc.WithUnaryInterceptor(b.unary), grpc.WithStreamInterceptor(b.stream))
