@@ -209,7 +209,7 @@ func checked(status int, header http.Header, answer []byte) error {
 // covers: SEC-06
 func TestHostileRequests(t *testing.T) {
 	t.Parallel()
-	each := 150
+	each := 40
 	if n, err := strconv.Atoi(os.Getenv("SAMVIRKE_TEST_HOSTILE")); err == nil {
 		each = n
 	}
