@@ -58,12 +58,13 @@ func (s *Service) send(ctx context.Context, c *cases.Case, e Envelope) error {
 		return errors.Join(ErrKeys, err)
 	}
 	c.OutSeq++
-	err = s.Store.Send(ctx, store.Message{TransferID: c.ID, Fund: c.Fund, Other: c.Other, Seq: c.OutSeq, Lane: laneOf(c.ID), Body: sealed})
+	err = s.Store.Send(ctx, store.Message{TransferID: c.ID, Fund: c.Fund, Other: c.Other, Seq: c.OutSeq, Lane: LaneOf(c.ID), Body: sealed})
 	s.Wake()
 	return err
 }
 
-func laneOf(id string) int {
+// LaneOf is the lane of a transfer's messages.
+func LaneOf(id string) int {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(id)) // a hash never fails
 	return int(h.Sum32() % Lanes)
