@@ -671,7 +671,7 @@ var File_samvirke_transfer_v1_exchange_proto protoreflect.FileDescriptor
 
 const file_samvirke_transfer_v1_exchange_proto_rawDesc = "" +
 	"\n" +
-	"#samvirke/transfer/v1/exchange.proto\x12\x14samvirke.transfer.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fsamvirke/common/v1/common.proto\x1a!samvirke/options/v1/options.proto\x1a#samvirke/transfer/v1/transfer.proto\"\xc7\x02\n" +
+	"#samvirke/transfer/v1/exchange.proto\x12\x14samvirke.transfer.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fsamvirke/common/v1/common.proto\x1a!samvirke/options/v1/options.proto\x1a*samvirke/transfer/v1/transfer_record.proto\x1a*samvirke/transfer/v1/transfer_states.proto\"\xc7\x02\n" +
 	"\rTransferOffer\x12\\\n" +
 	"\vnational_id\x18\x01 \x01(\v2\x1e.samvirke.common.v1.NationalIdB\x1b\xbaH\x03\xc8\x01\x01\x8a\xe2\x18\x11\b\x06\x12\rpd:OfficialIDR\n" +
 	"nationalId\x12V\n" +
@@ -790,7 +790,8 @@ func file_samvirke_transfer_v1_exchange_proto_init() {
 	if File_samvirke_transfer_v1_exchange_proto != nil {
 		return
 	}
-	file_samvirke_transfer_v1_transfer_proto_init()
+	file_samvirke_transfer_v1_transfer_record_proto_init()
+	file_samvirke_transfer_v1_transfer_states_proto_init()
 	file_samvirke_transfer_v1_exchange_proto_msgTypes[3].OneofWrappers = []any{
 		(*ExchangeRequest_Offer)(nil),
 		(*ExchangeRequest_Report)(nil),
