@@ -35,7 +35,7 @@ func model(t *testing.T, sequences int, cfg func(testing.TB) sqlkit.Config, shar
 		o = newSamvirke(t, clk, cfg(t), nord, ett)
 	}
 	allowed := edges()
-	var moved, wrong int
+	var moved, undone, wrong int
 	rapid.Check(t, func(rt *rapid.T) {
 		for range sequences {
 			p := begin(t.Context(), rt, clk, n, o, allowed)
@@ -46,6 +46,9 @@ func model(t *testing.T, sequences int, cfg func(testing.TB) sqlkit.Config, shar
 			p.heal()
 			played++
 			wrong += p.wrong
+			if p.undone {
+				undone++
+			}
 			if p.stateN == "EXIT_CONFIRMED" || p.stateN == "EFFECTIVE" {
 				moved++
 			}
@@ -58,7 +61,7 @@ func model(t *testing.T, sequences int, cfg func(testing.TB) sqlkit.Config, shar
 			}
 		}
 	})
-	t.Logf("%d sequences, %d of them moves, %d acts of the wrong party refused", played, moved, wrong)
+	t.Logf("%d sequences, %d of them moves, %d exits undone, %d acts of the wrong party refused", played, moved, undone, wrong)
 	return played
 }
 
@@ -84,7 +87,7 @@ func TestModel(t *testing.T) {
 		name  string
 		cfg   func(testing.TB) sqlkit.Config
 		usual int
-	}{{"SQLite", sqltest.MemoryConfig, 800}, {"PostgreSQL", sqltest.PostgresConfig, 400}} {
+	}{{"SQLite", sqltest.MemoryConfig, 400}, {"PostgreSQL", sqltest.PostgresConfig, 200}} {
 		t.Run(on.name, func(t *testing.T) {
 			t.Parallel()
 			var played atomic.Int64

@@ -36,7 +36,8 @@ type play struct {
 	seenN, seenO   int64
 	stateN, stateO string
 
-	known []*samvirke // n and o, or the one that they both are
+	undone bool
+	known  []*samvirke // n and o, or the one that they both are
 }
 
 func begin(ctx context.Context, t *rapid.T, clk *clock.Fake, n, o *samvirke, allowed map[[3]string]bool) *play {
@@ -96,11 +97,26 @@ func (p *play) forward(by, other core.Caller) {
 	case o.State == cases.DataDelivered:
 		_, err = p.o.ConfirmExit(p.ctx, other, p.id)
 	case o.State == cases.ExitConfirmed:
-		p.days(20)
+		err = p.late(n, o, by, other)
 	default:
 		p.network()
 	}
 	p.fine(err)
+}
+
+// late is what can happen to a confirmed exit: the day comes, the member withdraws, and an employee decides.
+func (p *play) late(n, o cases.Case, by, other core.Caller) (err error) {
+	switch what := rapid.IntRange(0, 3).Draw(p.t, "late"); {
+	case o.Manual&cases.ManualWithdrawal != 0 && !o.Undoing && what < 3:
+		_, err = p.o.Decide(p.ctx, other, p.id, what < 2)
+	case what == 0:
+		_, err = p.o.Withdraw(p.ctx, other, p.id, letter)
+	case what == 1 && n.State == cases.ExitConfirmed:
+		_, err = p.n.Withdraw(p.ctx, by, p.id, phone)
+	default:
+		p.days(20)
+	}
+	return err
 }
 
 // step takes one of the things that can happen.
@@ -155,10 +171,10 @@ func (p *play) rare(by, other core.Caller) {
 		_, err := p.o.Reject(p.ctx, other, p.id, cases.RejectionCode(rapid.IntRange(0, 11).Draw(p.t, "code")))
 		p.fine(err)
 	case 1:
-		_, err := p.n.Withdraw(p.ctx, by, p.id)
+		_, err := p.n.Withdraw(p.ctx, by, p.id, phone)
 		p.fine(err)
 	case 2:
-		_, err := p.o.Withdraw(p.ctx, other, p.id)
+		_, err := p.o.Withdraw(p.ctx, other, p.id, letter)
 		p.fine(err)
 	case 3:
 		_, err := p.n.Cancel(p.ctx, by, p.id)
@@ -169,6 +185,8 @@ func (p *play) rare(by, other core.Caller) {
 		_, err = p.n.ConfirmExit(p.ctx, by, p.id)
 		p.forbidden(err)
 		_, err = p.n.Reject(p.ctx, by, p.id, cases.NotAMember)
+		p.forbidden(err)
+		_, err = p.n.Decide(p.ctx, by, p.id, true)
 		p.forbidden(err)
 	case 5:
 		_, err := p.o.Cancel(p.ctx, other, p.id)
@@ -310,7 +328,7 @@ func (p *play) heal() {
 	if n.State != o.State {
 		p.t.Fatalf("ended in %s and %s", n.State, o.State)
 	}
-	if n.Withdrawing {
-		p.t.Fatal("the receiving fund still waits for the outcome of a withdrawal")
+	if n.Withdrawing || o.Undoing {
+		p.t.Fatal("a fund still waits for the outcome of a withdrawal")
 	}
 }

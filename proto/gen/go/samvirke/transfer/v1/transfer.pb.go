@@ -28,7 +28,7 @@ var File_samvirke_transfer_v1_transfer_proto protoreflect.FileDescriptor
 
 const file_samvirke_transfer_v1_transfer_proto_rawDesc = "" +
 	"\n" +
-	"#samvirke/transfer/v1/transfer.proto\x12\x14samvirke.transfer.v1\x1a\x1cgoogle/api/annotations.proto\x1a!samvirke/options/v1/options.proto\x1a+samvirke/transfer/v1/transfer_reading.proto\x1a-samvirke/transfer/v1/transfer_receiving.proto\x1a-samvirke/transfer/v1/transfer_releasing.proto\x1a.samvirke/transfer/v1/transfer_withdrawal.proto2\xca\x11\n" +
+	"#samvirke/transfer/v1/transfer.proto\x12\x14samvirke.transfer.v1\x1a\x1cgoogle/api/annotations.proto\x1a!samvirke/options/v1/options.proto\x1a+samvirke/transfer/v1/transfer_reading.proto\x1a-samvirke/transfer/v1/transfer_receiving.proto\x1a-samvirke/transfer/v1/transfer_releasing.proto\x1a.samvirke/transfer/v1/transfer_withdrawal.proto2\xa0\x14\n" +
 	"\x0fTransferService\x12\x9c\x01\n" +
 	"\x0eCreateTransfer\x12+.samvirke.transfer.v1.CreateTransferRequest\x1a,.samvirke.transfer.v1.CreateTransferResponse\"/\x8a\xe2\x18\f\n" +
 	"\x01\x02\x12\x01\b\x18\x05 \x010\x01\x82\xd3\xe4\x93\x02\x19:\x01*\"\x14/v1/transfers:create\x12\x9c\x01\n" +
@@ -49,7 +49,11 @@ const file_samvirke_transfer_v1_transfer_proto_rawDesc = "" +
 	"\vConfirmExit\x12(.samvirke.transfer.v1.ConfirmExitRequest\x1a).samvirke.transfer.v1.ConfirmExitResponse\"4\x8a\xe2\x18\f\n" +
 	"\x01\x02\x12\x01\b\x18\x05 \x010\x01\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/v1/transfers:confirmExit\x12\xc8\x01\n" +
 	"\x17WithdrawPowerOfAttorney\x124.samvirke.transfer.v1.WithdrawPowerOfAttorneyRequest\x1a5.samvirke.transfer.v1.WithdrawPowerOfAttorneyResponse\"@\x8a\xe2\x18\f\n" +
-	"\x01\x02\x12\x01\b\x18\x05 \x010\x01\x82\xd3\xe4\x93\x02*:\x01*\"%/v1/transfers:withdrawPowerOfAttorney\x12\x8e\x01\n" +
+	"\x01\x02\x12\x01\b\x18\x05 \x010\x01\x82\xd3\xe4\x93\x02*:\x01*\"%/v1/transfers:withdrawPowerOfAttorney\x12\xac\x01\n" +
+	"\x10DecideWithdrawal\x12-.samvirke.transfer.v1.DecideWithdrawalRequest\x1a..samvirke.transfer.v1.DecideWithdrawalResponse\"9\x8a\xe2\x18\f\n" +
+	"\x01\x02\x12\x01\b\x18\x05 \x010\x01\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/transfers:decideWithdrawal\x12\xa4\x01\n" +
+	"\x0eResumeExchange\x12+.samvirke.transfer.v1.ResumeExchangeRequest\x1a,.samvirke.transfer.v1.ResumeExchangeResponse\"7\x8a\xe2\x18\f\n" +
+	"\x01\x02\x12\x01\b\x18\x05 \x010\x01\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/transfers:resumeExchange\x12\x8e\x01\n" +
 	"\vGetTransfer\x12(.samvirke.transfer.v1.GetTransferRequest\x1a).samvirke.transfer.v1.GetTransferResponse\"*\x8a\xe2\x18\n" +
 	"\n" +
 	"\x01\x02\x12\x01\b\x18\x01 \x01\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/transfers:get\x12\x95\x01\n" +
@@ -75,24 +79,28 @@ var file_samvirke_transfer_v1_transfer_proto_goTypes = []any{
 	(*DeliverPackageRequest)(nil),           // 7: samvirke.transfer.v1.DeliverPackageRequest
 	(*ConfirmExitRequest)(nil),              // 8: samvirke.transfer.v1.ConfirmExitRequest
 	(*WithdrawPowerOfAttorneyRequest)(nil),  // 9: samvirke.transfer.v1.WithdrawPowerOfAttorneyRequest
-	(*GetTransferRequest)(nil),              // 10: samvirke.transfer.v1.GetTransferRequest
-	(*ListTransfersRequest)(nil),            // 11: samvirke.transfer.v1.ListTransfersRequest
-	(*ReadPackagesRequest)(nil),             // 12: samvirke.transfer.v1.ReadPackagesRequest
-	(*WatchTransferRequest)(nil),            // 13: samvirke.transfer.v1.WatchTransferRequest
-	(*CreateTransferResponse)(nil),          // 14: samvirke.transfer.v1.CreateTransferResponse
-	(*SubmitTransferResponse)(nil),          // 15: samvirke.transfer.v1.SubmitTransferResponse
-	(*VerifyPowerOfAttorneyResponse)(nil),   // 16: samvirke.transfer.v1.VerifyPowerOfAttorneyResponse
-	(*SendRequestResponse)(nil),             // 17: samvirke.transfer.v1.SendRequestResponse
-	(*CancelTransferResponse)(nil),          // 18: samvirke.transfer.v1.CancelTransferResponse
-	(*AcknowledgeTransferResponse)(nil),     // 19: samvirke.transfer.v1.AcknowledgeTransferResponse
-	(*RejectTransferResponse)(nil),          // 20: samvirke.transfer.v1.RejectTransferResponse
-	(*DeliverPackageResponse)(nil),          // 21: samvirke.transfer.v1.DeliverPackageResponse
-	(*ConfirmExitResponse)(nil),             // 22: samvirke.transfer.v1.ConfirmExitResponse
-	(*WithdrawPowerOfAttorneyResponse)(nil), // 23: samvirke.transfer.v1.WithdrawPowerOfAttorneyResponse
-	(*GetTransferResponse)(nil),             // 24: samvirke.transfer.v1.GetTransferResponse
-	(*ListTransfersResponse)(nil),           // 25: samvirke.transfer.v1.ListTransfersResponse
-	(*ReadPackagesResponse)(nil),            // 26: samvirke.transfer.v1.ReadPackagesResponse
-	(*WatchTransferResponse)(nil),           // 27: samvirke.transfer.v1.WatchTransferResponse
+	(*DecideWithdrawalRequest)(nil),         // 10: samvirke.transfer.v1.DecideWithdrawalRequest
+	(*ResumeExchangeRequest)(nil),           // 11: samvirke.transfer.v1.ResumeExchangeRequest
+	(*GetTransferRequest)(nil),              // 12: samvirke.transfer.v1.GetTransferRequest
+	(*ListTransfersRequest)(nil),            // 13: samvirke.transfer.v1.ListTransfersRequest
+	(*ReadPackagesRequest)(nil),             // 14: samvirke.transfer.v1.ReadPackagesRequest
+	(*WatchTransferRequest)(nil),            // 15: samvirke.transfer.v1.WatchTransferRequest
+	(*CreateTransferResponse)(nil),          // 16: samvirke.transfer.v1.CreateTransferResponse
+	(*SubmitTransferResponse)(nil),          // 17: samvirke.transfer.v1.SubmitTransferResponse
+	(*VerifyPowerOfAttorneyResponse)(nil),   // 18: samvirke.transfer.v1.VerifyPowerOfAttorneyResponse
+	(*SendRequestResponse)(nil),             // 19: samvirke.transfer.v1.SendRequestResponse
+	(*CancelTransferResponse)(nil),          // 20: samvirke.transfer.v1.CancelTransferResponse
+	(*AcknowledgeTransferResponse)(nil),     // 21: samvirke.transfer.v1.AcknowledgeTransferResponse
+	(*RejectTransferResponse)(nil),          // 22: samvirke.transfer.v1.RejectTransferResponse
+	(*DeliverPackageResponse)(nil),          // 23: samvirke.transfer.v1.DeliverPackageResponse
+	(*ConfirmExitResponse)(nil),             // 24: samvirke.transfer.v1.ConfirmExitResponse
+	(*WithdrawPowerOfAttorneyResponse)(nil), // 25: samvirke.transfer.v1.WithdrawPowerOfAttorneyResponse
+	(*DecideWithdrawalResponse)(nil),        // 26: samvirke.transfer.v1.DecideWithdrawalResponse
+	(*ResumeExchangeResponse)(nil),          // 27: samvirke.transfer.v1.ResumeExchangeResponse
+	(*GetTransferResponse)(nil),             // 28: samvirke.transfer.v1.GetTransferResponse
+	(*ListTransfersResponse)(nil),           // 29: samvirke.transfer.v1.ListTransfersResponse
+	(*ReadPackagesResponse)(nil),            // 30: samvirke.transfer.v1.ReadPackagesResponse
+	(*WatchTransferResponse)(nil),           // 31: samvirke.transfer.v1.WatchTransferResponse
 }
 var file_samvirke_transfer_v1_transfer_proto_depIdxs = []int32{
 	0,  // 0: samvirke.transfer.v1.TransferService.CreateTransfer:input_type -> samvirke.transfer.v1.CreateTransferRequest
@@ -105,26 +113,30 @@ var file_samvirke_transfer_v1_transfer_proto_depIdxs = []int32{
 	7,  // 7: samvirke.transfer.v1.TransferService.DeliverPackage:input_type -> samvirke.transfer.v1.DeliverPackageRequest
 	8,  // 8: samvirke.transfer.v1.TransferService.ConfirmExit:input_type -> samvirke.transfer.v1.ConfirmExitRequest
 	9,  // 9: samvirke.transfer.v1.TransferService.WithdrawPowerOfAttorney:input_type -> samvirke.transfer.v1.WithdrawPowerOfAttorneyRequest
-	10, // 10: samvirke.transfer.v1.TransferService.GetTransfer:input_type -> samvirke.transfer.v1.GetTransferRequest
-	11, // 11: samvirke.transfer.v1.TransferService.ListTransfers:input_type -> samvirke.transfer.v1.ListTransfersRequest
-	12, // 12: samvirke.transfer.v1.TransferService.ReadPackages:input_type -> samvirke.transfer.v1.ReadPackagesRequest
-	13, // 13: samvirke.transfer.v1.TransferService.WatchTransfer:input_type -> samvirke.transfer.v1.WatchTransferRequest
-	14, // 14: samvirke.transfer.v1.TransferService.CreateTransfer:output_type -> samvirke.transfer.v1.CreateTransferResponse
-	15, // 15: samvirke.transfer.v1.TransferService.SubmitTransfer:output_type -> samvirke.transfer.v1.SubmitTransferResponse
-	16, // 16: samvirke.transfer.v1.TransferService.VerifyPowerOfAttorney:output_type -> samvirke.transfer.v1.VerifyPowerOfAttorneyResponse
-	17, // 17: samvirke.transfer.v1.TransferService.SendRequest:output_type -> samvirke.transfer.v1.SendRequestResponse
-	18, // 18: samvirke.transfer.v1.TransferService.CancelTransfer:output_type -> samvirke.transfer.v1.CancelTransferResponse
-	19, // 19: samvirke.transfer.v1.TransferService.AcknowledgeTransfer:output_type -> samvirke.transfer.v1.AcknowledgeTransferResponse
-	20, // 20: samvirke.transfer.v1.TransferService.RejectTransfer:output_type -> samvirke.transfer.v1.RejectTransferResponse
-	21, // 21: samvirke.transfer.v1.TransferService.DeliverPackage:output_type -> samvirke.transfer.v1.DeliverPackageResponse
-	22, // 22: samvirke.transfer.v1.TransferService.ConfirmExit:output_type -> samvirke.transfer.v1.ConfirmExitResponse
-	23, // 23: samvirke.transfer.v1.TransferService.WithdrawPowerOfAttorney:output_type -> samvirke.transfer.v1.WithdrawPowerOfAttorneyResponse
-	24, // 24: samvirke.transfer.v1.TransferService.GetTransfer:output_type -> samvirke.transfer.v1.GetTransferResponse
-	25, // 25: samvirke.transfer.v1.TransferService.ListTransfers:output_type -> samvirke.transfer.v1.ListTransfersResponse
-	26, // 26: samvirke.transfer.v1.TransferService.ReadPackages:output_type -> samvirke.transfer.v1.ReadPackagesResponse
-	27, // 27: samvirke.transfer.v1.TransferService.WatchTransfer:output_type -> samvirke.transfer.v1.WatchTransferResponse
-	14, // [14:28] is the sub-list for method output_type
-	0,  // [0:14] is the sub-list for method input_type
+	10, // 10: samvirke.transfer.v1.TransferService.DecideWithdrawal:input_type -> samvirke.transfer.v1.DecideWithdrawalRequest
+	11, // 11: samvirke.transfer.v1.TransferService.ResumeExchange:input_type -> samvirke.transfer.v1.ResumeExchangeRequest
+	12, // 12: samvirke.transfer.v1.TransferService.GetTransfer:input_type -> samvirke.transfer.v1.GetTransferRequest
+	13, // 13: samvirke.transfer.v1.TransferService.ListTransfers:input_type -> samvirke.transfer.v1.ListTransfersRequest
+	14, // 14: samvirke.transfer.v1.TransferService.ReadPackages:input_type -> samvirke.transfer.v1.ReadPackagesRequest
+	15, // 15: samvirke.transfer.v1.TransferService.WatchTransfer:input_type -> samvirke.transfer.v1.WatchTransferRequest
+	16, // 16: samvirke.transfer.v1.TransferService.CreateTransfer:output_type -> samvirke.transfer.v1.CreateTransferResponse
+	17, // 17: samvirke.transfer.v1.TransferService.SubmitTransfer:output_type -> samvirke.transfer.v1.SubmitTransferResponse
+	18, // 18: samvirke.transfer.v1.TransferService.VerifyPowerOfAttorney:output_type -> samvirke.transfer.v1.VerifyPowerOfAttorneyResponse
+	19, // 19: samvirke.transfer.v1.TransferService.SendRequest:output_type -> samvirke.transfer.v1.SendRequestResponse
+	20, // 20: samvirke.transfer.v1.TransferService.CancelTransfer:output_type -> samvirke.transfer.v1.CancelTransferResponse
+	21, // 21: samvirke.transfer.v1.TransferService.AcknowledgeTransfer:output_type -> samvirke.transfer.v1.AcknowledgeTransferResponse
+	22, // 22: samvirke.transfer.v1.TransferService.RejectTransfer:output_type -> samvirke.transfer.v1.RejectTransferResponse
+	23, // 23: samvirke.transfer.v1.TransferService.DeliverPackage:output_type -> samvirke.transfer.v1.DeliverPackageResponse
+	24, // 24: samvirke.transfer.v1.TransferService.ConfirmExit:output_type -> samvirke.transfer.v1.ConfirmExitResponse
+	25, // 25: samvirke.transfer.v1.TransferService.WithdrawPowerOfAttorney:output_type -> samvirke.transfer.v1.WithdrawPowerOfAttorneyResponse
+	26, // 26: samvirke.transfer.v1.TransferService.DecideWithdrawal:output_type -> samvirke.transfer.v1.DecideWithdrawalResponse
+	27, // 27: samvirke.transfer.v1.TransferService.ResumeExchange:output_type -> samvirke.transfer.v1.ResumeExchangeResponse
+	28, // 28: samvirke.transfer.v1.TransferService.GetTransfer:output_type -> samvirke.transfer.v1.GetTransferResponse
+	29, // 29: samvirke.transfer.v1.TransferService.ListTransfers:output_type -> samvirke.transfer.v1.ListTransfersResponse
+	30, // 30: samvirke.transfer.v1.TransferService.ReadPackages:output_type -> samvirke.transfer.v1.ReadPackagesResponse
+	31, // 31: samvirke.transfer.v1.TransferService.WatchTransfer:output_type -> samvirke.transfer.v1.WatchTransferResponse
+	16, // [16:32] is the sub-list for method output_type
+	0,  // [0:16] is the sub-list for method input_type
 	0,  // [0:0] is the sub-list for extension type_name
 	0,  // [0:0] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name

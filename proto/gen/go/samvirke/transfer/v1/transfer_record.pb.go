@@ -227,7 +227,11 @@ type Transfer struct {
 	// The releasing fund was told of a withdrawal; its outcome is awaited.
 	WithdrawalPending bool `protobuf:"varint,21,opt,name=withdrawal_pending,json=withdrawalPending,proto3" json:"withdrawal_pending,omitempty"`
 	// Parts of the data delivered.
-	Parts         int32 `protobuf:"varint,22,opt,name=parts,proto3" json:"parts,omitempty"`
+	Parts int32 `protobuf:"varint,22,opt,name=parts,proto3" json:"parts,omitempty"`
+	// How the member took the power of attorney back.
+	WithdrawalChannel WithdrawalChannel `protobuf:"varint,23,opt,name=withdrawal_channel,json=withdrawalChannel,proto3,enum=samvirke.transfer.v1.WithdrawalChannel" json:"withdrawal_channel,omitempty"`
+	// An employee decided to undo the exit; the receiving fund's word is awaited.
+	UndoPending   bool `protobuf:"varint,24,opt,name=undo_pending,json=undoPending,proto3" json:"undo_pending,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -416,6 +420,20 @@ func (x *Transfer) GetParts() int32 {
 	return 0
 }
 
+func (x *Transfer) GetWithdrawalChannel() WithdrawalChannel {
+	if x != nil {
+		return x.WithdrawalChannel
+	}
+	return WithdrawalChannel_WITHDRAWAL_CHANNEL_UNSPECIFIED
+}
+
+func (x *Transfer) GetUndoPending() bool {
+	if x != nil {
+		return x.UndoPending
+	}
+	return false
+}
+
 var File_samvirke_transfer_v1_transfer_record_proto protoreflect.FileDescriptor
 
 const file_samvirke_transfer_v1_transfer_record_proto_rawDesc = "" +
@@ -431,7 +449,7 @@ const file_samvirke_transfer_v1_transfer_record_proto_rawDesc = "" +
 	"\terased_at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x06\x8a\xe2\x18\x02\b\x02R\berasedAt\x12\x1c\n" +
 	"\x05parts\x18\x02 \x01(\x05B\x06\x8a\xe2\x18\x02\b\x02R\x05parts\x12\x1a\n" +
 	"\x04rule\x18\x03 \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\x04rule\x12\x1e\n" +
-	"\x06digest\x18\x04 \x01(\fB\x06\x8a\xe2\x18\x02\b\x02R\x06digest\"\xb8\v\n" +
+	"\x06digest\x18\x04 \x01(\fB\x06\x8a\xe2\x18\x02\b\x02R\x06digest\"\xe0\f\n" +
 	"\bTransfer\x12'\n" +
 	"\vtransfer_id\x18\x01 \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\n" +
 	"transferId\x12>\n" +
@@ -458,7 +476,9 @@ const file_samvirke_transfer_v1_transfer_record_proto_rawDesc = "" +
 	"\x06due_on\x18\x13 \x01(\v2\x18.samvirke.common.v1.DateB#\x8a\xe2\x18\x1f\b\x05\x12\x1bdpv:MemberPartnerManagementR\x05dueOn\x12P\n" +
 	"\x06manual\x18\x14 \x03(\x0e2\".samvirke.transfer.v1.ManualReasonB\x14\x8a\xe2\x18\x10\b\a\x12\fdpv:RestrictR\x06manual\x125\n" +
 	"\x12withdrawal_pending\x18\x15 \x01(\bB\x06\x8a\xe2\x18\x02\b\x02R\x11withdrawalPending\x12\x1c\n" +
-	"\x05parts\x18\x16 \x01(\x05B\x06\x8a\xe2\x18\x02\b\x02R\x05partsB\xdc\x01\n" +
+	"\x05parts\x18\x16 \x01(\x05B\x06\x8a\xe2\x18\x02\b\x02R\x05parts\x12{\n" +
+	"\x12withdrawal_channel\x18\x17 \x01(\x0e2'.samvirke.transfer.v1.WithdrawalChannelB#\x8a\xe2\x18\x1f\b\x05\x12\x1bdpv:MemberPartnerManagementR\x11withdrawalChannel\x12)\n" +
+	"\fundo_pending\x18\x18 \x01(\bB\x06\x8a\xe2\x18\x02\b\x02R\vundoPendingB\xdc\x01\n" +
 	"\x18com.samvirke.transfer.v1B\x13TransferRecordProtoP\x01Z9samvirke.dev/proto/gen/go/samvirke/transfer/v1;transferv1\xa2\x02\x03STX\xaa\x02\x14Samvirke.Transfer.V1\xca\x02\x14Samvirke\\Transfer\\V1\xe2\x02 Samvirke\\Transfer\\V1\\GPBMetadata\xea\x02\x16Samvirke::Transfer::V1b\x06proto3"
 
 var (
@@ -485,6 +505,7 @@ var file_samvirke_transfer_v1_transfer_record_proto_goTypes = []any{
 	(*v1.Date)(nil),               // 7: samvirke.common.v1.Date
 	(RejectionCode)(0),            // 8: samvirke.transfer.v1.RejectionCode
 	(ManualReason)(0),             // 9: samvirke.transfer.v1.ManualReason
+	(WithdrawalChannel)(0),        // 10: samvirke.transfer.v1.WithdrawalChannel
 }
 var file_samvirke_transfer_v1_transfer_record_proto_depIdxs = []int32{
 	3,  // 0: samvirke.transfer.v1.PartReceipt.kind:type_name -> samvirke.transfer.v1.PackageKind
@@ -500,11 +521,12 @@ var file_samvirke_transfer_v1_transfer_record_proto_depIdxs = []int32{
 	8,  // 10: samvirke.transfer.v1.Transfer.rejection:type_name -> samvirke.transfer.v1.RejectionCode
 	7,  // 11: samvirke.transfer.v1.Transfer.due_on:type_name -> samvirke.common.v1.Date
 	9,  // 12: samvirke.transfer.v1.Transfer.manual:type_name -> samvirke.transfer.v1.ManualReason
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	10, // 13: samvirke.transfer.v1.Transfer.withdrawal_channel:type_name -> samvirke.transfer.v1.WithdrawalChannel
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_samvirke_transfer_v1_transfer_record_proto_init() }

@@ -272,6 +272,14 @@ const (
 	TransferEventKind_TRANSFER_EVENT_KIND_WITHDRAWAL_ASKED TransferEventKind = 15
 	// A person must look at the case.
 	TransferEventKind_TRANSFER_EVENT_KIND_MANUAL_SET TransferEventKind = 16
+	// An employee decided that the exit stands, or undoing it came too late.
+	TransferEventKind_TRANSFER_EVENT_KIND_EXIT_KEPT TransferEventKind = 17
+	// An employee decided to undo the exit; the receiving fund's word is awaited.
+	TransferEventKind_TRANSFER_EVENT_KIND_UNDO_ASKED TransferEventKind = 18
+	// The exit was undone: the member stays.
+	TransferEventKind_TRANSFER_EVENT_KIND_EXIT_UNDONE TransferEventKind = 19
+	// What the other fund had refused is sent again.
+	TransferEventKind_TRANSFER_EVENT_KIND_EXCHANGE_RESUMED TransferEventKind = 20
 )
 
 // Enum value maps for TransferEventKind.
@@ -294,6 +302,10 @@ var (
 		14: "TRANSFER_EVENT_KIND_CANCELLED",
 		15: "TRANSFER_EVENT_KIND_WITHDRAWAL_ASKED",
 		16: "TRANSFER_EVENT_KIND_MANUAL_SET",
+		17: "TRANSFER_EVENT_KIND_EXIT_KEPT",
+		18: "TRANSFER_EVENT_KIND_UNDO_ASKED",
+		19: "TRANSFER_EVENT_KIND_EXIT_UNDONE",
+		20: "TRANSFER_EVENT_KIND_EXCHANGE_RESUMED",
 	}
 	TransferEventKind_value = map[string]int32{
 		"TRANSFER_EVENT_KIND_UNSPECIFIED":      0,
@@ -313,6 +325,10 @@ var (
 		"TRANSFER_EVENT_KIND_CANCELLED":        14,
 		"TRANSFER_EVENT_KIND_WITHDRAWAL_ASKED": 15,
 		"TRANSFER_EVENT_KIND_MANUAL_SET":       16,
+		"TRANSFER_EVENT_KIND_EXIT_KEPT":        17,
+		"TRANSFER_EVENT_KIND_UNDO_ASKED":       18,
+		"TRANSFER_EVENT_KIND_EXIT_UNDONE":      19,
+		"TRANSFER_EVENT_KIND_EXCHANGE_RESUMED": 20,
 	}
 )
 
@@ -440,6 +456,8 @@ const (
 	ManualReason_MANUAL_REASON_DEADLINE ManualReason = 2
 	// Withdrawn after the exit was confirmed.
 	ManualReason_MANUAL_REASON_WITHDRAWAL ManualReason = 3
+	// The other fund refuses what it is told.
+	ManualReason_MANUAL_REASON_REFUSED ManualReason = 4
 )
 
 // Enum value maps for ManualReason.
@@ -449,12 +467,14 @@ var (
 		1: "MANUAL_REASON_PROTECTED",
 		2: "MANUAL_REASON_DEADLINE",
 		3: "MANUAL_REASON_WITHDRAWAL",
+		4: "MANUAL_REASON_REFUSED",
 	}
 	ManualReason_value = map[string]int32{
 		"MANUAL_REASON_UNSPECIFIED": 0,
 		"MANUAL_REASON_PROTECTED":   1,
 		"MANUAL_REASON_DEADLINE":    2,
 		"MANUAL_REASON_WITHDRAWAL":  3,
+		"MANUAL_REASON_REFUSED":     4,
 	}
 )
 
@@ -635,6 +655,59 @@ func (WithdrawalChannel) EnumDescriptor() ([]byte, []int) {
 	return file_samvirke_transfer_v1_transfer_states_proto_rawDescGZIP(), []int{7}
 }
 
+// What becomes of an exit that was confirmed before the member withdrew.
+type ExitDecision int32
+
+const (
+	// Not stated.
+	ExitDecision_EXIT_DECISION_UNSPECIFIED ExitDecision = 0
+	// It stands.
+	ExitDecision_EXIT_DECISION_KEEP ExitDecision = 1
+	// It is undone.
+	ExitDecision_EXIT_DECISION_UNDO ExitDecision = 2
+)
+
+// Enum value maps for ExitDecision.
+var (
+	ExitDecision_name = map[int32]string{
+		0: "EXIT_DECISION_UNSPECIFIED",
+		1: "EXIT_DECISION_KEEP",
+		2: "EXIT_DECISION_UNDO",
+	}
+	ExitDecision_value = map[string]int32{
+		"EXIT_DECISION_UNSPECIFIED": 0,
+		"EXIT_DECISION_KEEP":        1,
+		"EXIT_DECISION_UNDO":        2,
+	}
+)
+
+func (x ExitDecision) Enum() *ExitDecision {
+	p := new(ExitDecision)
+	*p = x
+	return p
+}
+
+func (x ExitDecision) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ExitDecision) Descriptor() protoreflect.EnumDescriptor {
+	return file_samvirke_transfer_v1_transfer_states_proto_enumTypes[8].Descriptor()
+}
+
+func (ExitDecision) Type() protoreflect.EnumType {
+	return &file_samvirke_transfer_v1_transfer_states_proto_enumTypes[8]
+}
+
+func (x ExitDecision) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ExitDecision.Descriptor instead.
+func (ExitDecision) EnumDescriptor() ([]byte, []int) {
+	return file_samvirke_transfer_v1_transfer_states_proto_rawDescGZIP(), []int{8}
+}
+
 var File_samvirke_transfer_v1_transfer_states_proto protoreflect.FileDescriptor
 
 const file_samvirke_transfer_v1_transfer_states_proto_rawDesc = "" +
@@ -665,7 +738,7 @@ const file_samvirke_transfer_v1_transfer_states_proto_rawDesc = "" +
 	"\x1dTRANSFER_ACTOR_RECEIVING_FUND\x10\x01\x12!\n" +
 	"\x1dTRANSFER_ACTOR_RELEASING_FUND\x10\x02\x12\x19\n" +
 	"\x15TRANSFER_ACTOR_MEMBER\x10\x03\x12\x19\n" +
-	"\x15TRANSFER_ACTOR_SYSTEM\x10\x04*\x86\x05\n" +
+	"\x15TRANSFER_ACTOR_SYSTEM\x10\x04*\x9c\x06\n" +
 	"\x11TransferEventKind\x12#\n" +
 	"\x1fTRANSFER_EVENT_KIND_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bTRANSFER_EVENT_KIND_CREATED\x10\x01\x12!\n" +
@@ -684,7 +757,11 @@ const file_samvirke_transfer_v1_transfer_states_proto_rawDesc = "" +
 	"#TRANSFER_EVENT_KIND_DEADLINE_MISSED\x10\r\x12!\n" +
 	"\x1dTRANSFER_EVENT_KIND_CANCELLED\x10\x0e\x12(\n" +
 	"$TRANSFER_EVENT_KIND_WITHDRAWAL_ASKED\x10\x0f\x12\"\n" +
-	"\x1eTRANSFER_EVENT_KIND_MANUAL_SET\x10\x10*\x8e\x03\n" +
+	"\x1eTRANSFER_EVENT_KIND_MANUAL_SET\x10\x10\x12!\n" +
+	"\x1dTRANSFER_EVENT_KIND_EXIT_KEPT\x10\x11\x12\"\n" +
+	"\x1eTRANSFER_EVENT_KIND_UNDO_ASKED\x10\x12\x12#\n" +
+	"\x1fTRANSFER_EVENT_KIND_EXIT_UNDONE\x10\x13\x12(\n" +
+	"$TRANSFER_EVENT_KIND_EXCHANGE_RESUMED\x10\x14*\x8e\x03\n" +
 	"\rRejectionCode\x12\x1e\n" +
 	"\x1aREJECTION_CODE_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bREJECTION_CODE_NOT_A_MEMBER\x10\x01\x12\x1e\n" +
@@ -697,12 +774,13 @@ const file_samvirke_transfer_v1_transfer_states_proto_rawDesc = "" +
 	"\"REJECTION_CODE_ALREADY_TRANSFERRED\x10\b\x12$\n" +
 	" REJECTION_CODE_NOT_IN_TRADE_AREA\x10\t\x12$\n" +
 	" REJECTION_CODE_DUPLICATE_REQUEST\x10\n" +
-	"*\x84\x01\n" +
+	"*\x9f\x01\n" +
 	"\fManualReason\x12\x1d\n" +
 	"\x19MANUAL_REASON_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17MANUAL_REASON_PROTECTED\x10\x01\x12\x1a\n" +
 	"\x16MANUAL_REASON_DEADLINE\x10\x02\x12\x1c\n" +
-	"\x18MANUAL_REASON_WITHDRAWAL\x10\x03*\xc4\x02\n" +
+	"\x18MANUAL_REASON_WITHDRAWAL\x10\x03\x12\x19\n" +
+	"\x15MANUAL_REASON_REFUSED\x10\x04*\xc4\x02\n" +
 	"\vPackageKind\x12\x1c\n" +
 	"\x18PACKAGE_KIND_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17PACKAGE_KIND_MEMBERSHIP\x10\x01\x12\x1e\n" +
@@ -721,7 +799,11 @@ const file_samvirke_transfer_v1_transfer_states_proto_rawDesc = "" +
 	"\x19WITHDRAWAL_CHANNEL_LETTER\x10\x03\x12\x1c\n" +
 	"\x18WITHDRAWAL_CHANNEL_VISIT\x10\x04\x12\x1c\n" +
 	"\x18WITHDRAWAL_CHANNEL_EMAIL\x10\x05\x12!\n" +
-	"\x1dWITHDRAWAL_CHANNEL_OTHER_FUND\x10\x06B\xdc\x01\n" +
+	"\x1dWITHDRAWAL_CHANNEL_OTHER_FUND\x10\x06*]\n" +
+	"\fExitDecision\x12\x1d\n" +
+	"\x19EXIT_DECISION_UNSPECIFIED\x10\x00\x12\x16\n" +
+	"\x12EXIT_DECISION_KEEP\x10\x01\x12\x16\n" +
+	"\x12EXIT_DECISION_UNDO\x10\x02B\xdc\x01\n" +
 	"\x18com.samvirke.transfer.v1B\x13TransferStatesProtoP\x01Z9samvirke.dev/proto/gen/go/samvirke/transfer/v1;transferv1\xa2\x02\x03STX\xaa\x02\x14Samvirke.Transfer.V1\xca\x02\x14Samvirke\\Transfer\\V1\xe2\x02 Samvirke\\Transfer\\V1\\GPBMetadata\xea\x02\x16Samvirke::Transfer::V1b\x06proto3"
 
 var (
@@ -736,7 +818,7 @@ func file_samvirke_transfer_v1_transfer_states_proto_rawDescGZIP() []byte {
 	return file_samvirke_transfer_v1_transfer_states_proto_rawDescData
 }
 
-var file_samvirke_transfer_v1_transfer_states_proto_enumTypes = make([]protoimpl.EnumInfo, 8)
+var file_samvirke_transfer_v1_transfer_states_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
 var file_samvirke_transfer_v1_transfer_states_proto_goTypes = []any{
 	(TransferState)(0),     // 0: samvirke.transfer.v1.TransferState
 	(TransferSide)(0),      // 1: samvirke.transfer.v1.TransferSide
@@ -746,6 +828,7 @@ var file_samvirke_transfer_v1_transfer_states_proto_goTypes = []any{
 	(ManualReason)(0),      // 5: samvirke.transfer.v1.ManualReason
 	(PackageKind)(0),       // 6: samvirke.transfer.v1.PackageKind
 	(WithdrawalChannel)(0), // 7: samvirke.transfer.v1.WithdrawalChannel
+	(ExitDecision)(0),      // 8: samvirke.transfer.v1.ExitDecision
 }
 var file_samvirke_transfer_v1_transfer_states_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for method output_type
@@ -765,7 +848,7 @@ func file_samvirke_transfer_v1_transfer_states_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_samvirke_transfer_v1_transfer_states_proto_rawDesc), len(file_samvirke_transfer_v1_transfer_states_proto_rawDesc)),
-			NumEnums:      8,
+			NumEnums:      9,
 			NumMessages:   0,
 			NumExtensions: 0,
 			NumServices:   0,

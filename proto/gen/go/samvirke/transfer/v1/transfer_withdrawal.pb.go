@@ -145,6 +145,235 @@ func (x *WithdrawPowerOfAttorneyResponse) GetTransfer() *Transfer {
 	return nil
 }
 
+// Decides about a withdrawal that came after the exit was confirmed.
+type DecideWithdrawalRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Why and on whose responsibility, and the employee.
+	Context *v1.RequestContext `protobuf:"bytes,1,opt,name=context,proto3" json:"context,omitempty"`
+	// The transfer.
+	TransferId string `protobuf:"bytes,2,opt,name=transfer_id,json=transferId,proto3" json:"transfer_id,omitempty"`
+	// What becomes of the exit.
+	Decision ExitDecision `protobuf:"varint,3,opt,name=decision,proto3,enum=samvirke.transfer.v1.ExitDecision" json:"decision,omitempty"`
+	// Idempotency key of the caller's choice, 16 to 64 characters of `[A-Za-z0-9_-]`; empty for none (AIP-155).
+	RequestId     string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DecideWithdrawalRequest) Reset() {
+	*x = DecideWithdrawalRequest{}
+	mi := &file_samvirke_transfer_v1_transfer_withdrawal_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DecideWithdrawalRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DecideWithdrawalRequest) ProtoMessage() {}
+
+func (x *DecideWithdrawalRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_samvirke_transfer_v1_transfer_withdrawal_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DecideWithdrawalRequest.ProtoReflect.Descriptor instead.
+func (*DecideWithdrawalRequest) Descriptor() ([]byte, []int) {
+	return file_samvirke_transfer_v1_transfer_withdrawal_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *DecideWithdrawalRequest) GetContext() *v1.RequestContext {
+	if x != nil {
+		return x.Context
+	}
+	return nil
+}
+
+func (x *DecideWithdrawalRequest) GetTransferId() string {
+	if x != nil {
+		return x.TransferId
+	}
+	return ""
+}
+
+func (x *DecideWithdrawalRequest) GetDecision() ExitDecision {
+	if x != nil {
+		return x.Decision
+	}
+	return ExitDecision_EXIT_DECISION_UNSPECIFIED
+}
+
+func (x *DecideWithdrawalRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// The record.
+type DecideWithdrawalResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The record after the act.
+	Transfer      *Transfer `protobuf:"bytes,1,opt,name=transfer,proto3" json:"transfer,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DecideWithdrawalResponse) Reset() {
+	*x = DecideWithdrawalResponse{}
+	mi := &file_samvirke_transfer_v1_transfer_withdrawal_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DecideWithdrawalResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DecideWithdrawalResponse) ProtoMessage() {}
+
+func (x *DecideWithdrawalResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_samvirke_transfer_v1_transfer_withdrawal_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DecideWithdrawalResponse.ProtoReflect.Descriptor instead.
+func (*DecideWithdrawalResponse) Descriptor() ([]byte, []int) {
+	return file_samvirke_transfer_v1_transfer_withdrawal_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *DecideWithdrawalResponse) GetTransfer() *Transfer {
+	if x != nil {
+		return x.Transfer
+	}
+	return nil
+}
+
+// Sends again what the other fund refused.
+type ResumeExchangeRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Why and on whose responsibility, and the employee.
+	Context *v1.RequestContext `protobuf:"bytes,1,opt,name=context,proto3" json:"context,omitempty"`
+	// The transfer.
+	TransferId string `protobuf:"bytes,2,opt,name=transfer_id,json=transferId,proto3" json:"transfer_id,omitempty"`
+	// Idempotency key of the caller's choice, 16 to 64 characters of `[A-Za-z0-9_-]`; empty for none (AIP-155).
+	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResumeExchangeRequest) Reset() {
+	*x = ResumeExchangeRequest{}
+	mi := &file_samvirke_transfer_v1_transfer_withdrawal_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResumeExchangeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResumeExchangeRequest) ProtoMessage() {}
+
+func (x *ResumeExchangeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_samvirke_transfer_v1_transfer_withdrawal_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResumeExchangeRequest.ProtoReflect.Descriptor instead.
+func (*ResumeExchangeRequest) Descriptor() ([]byte, []int) {
+	return file_samvirke_transfer_v1_transfer_withdrawal_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ResumeExchangeRequest) GetContext() *v1.RequestContext {
+	if x != nil {
+		return x.Context
+	}
+	return nil
+}
+
+func (x *ResumeExchangeRequest) GetTransferId() string {
+	if x != nil {
+		return x.TransferId
+	}
+	return ""
+}
+
+func (x *ResumeExchangeRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// The record.
+type ResumeExchangeResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The record after the act.
+	Transfer      *Transfer `protobuf:"bytes,1,opt,name=transfer,proto3" json:"transfer,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResumeExchangeResponse) Reset() {
+	*x = ResumeExchangeResponse{}
+	mi := &file_samvirke_transfer_v1_transfer_withdrawal_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResumeExchangeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResumeExchangeResponse) ProtoMessage() {}
+
+func (x *ResumeExchangeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_samvirke_transfer_v1_transfer_withdrawal_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResumeExchangeResponse.ProtoReflect.Descriptor instead.
+func (*ResumeExchangeResponse) Descriptor() ([]byte, []int) {
+	return file_samvirke_transfer_v1_transfer_withdrawal_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ResumeExchangeResponse) GetTransfer() *Transfer {
+	if x != nil {
+		return x.Transfer
+	}
+	return nil
+}
+
 var File_samvirke_transfer_v1_transfer_withdrawal_proto protoreflect.FileDescriptor
 
 const file_samvirke_transfer_v1_transfer_withdrawal_proto_rawDesc = "" +
@@ -158,6 +387,23 @@ const file_samvirke_transfer_v1_transfer_withdrawal_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x04 \x01(\tB&\xbaH\x1dr\x1b2\x19^$|^[A-Za-z0-9_-]{16,64}$\x8a\xe2\x18\x02\b\x02R\trequestId\"\x82\x01\n" +
 	"\x1fWithdrawPowerOfAttorneyResponse\x12_\n" +
+	"\btransfer\x18\x01 \x01(\v2\x1e.samvirke.transfer.v1.TransferB#\x8a\xe2\x18\x1f\b\x05\x12\x1bdpv:MemberPartnerManagementR\btransfer\"\xcc\x02\n" +
+	"\x17DecideWithdrawalRequest\x12J\n" +
+	"\acontext\x18\x01 \x01(\v2\".samvirke.common.v1.RequestContextB\f\xbaH\x03\xc8\x01\x01\x8a\xe2\x18\x02\b\x02R\acontext\x12/\n" +
+	"\vtransfer_id\x18\x02 \x01(\tB\x0e\xbaH\x05r\x03\xb0\x01\x01\x8a\xe2\x18\x02\b\x02R\n" +
+	"transferId\x12m\n" +
+	"\bdecision\x18\x03 \x01(\x0e2\".samvirke.transfer.v1.ExitDecisionB-\xbaH\a\x82\x01\x04\x10\x01 \x00\x8a\xe2\x18\x1f\b\x05\x12\x1bdpv:MemberPartnerManagementR\bdecision\x12E\n" +
+	"\n" +
+	"request_id\x18\x04 \x01(\tB&\xbaH\x1dr\x1b2\x19^$|^[A-Za-z0-9_-]{16,64}$\x8a\xe2\x18\x02\b\x02R\trequestId\"{\n" +
+	"\x18DecideWithdrawalResponse\x12_\n" +
+	"\btransfer\x18\x01 \x01(\v2\x1e.samvirke.transfer.v1.TransferB#\x8a\xe2\x18\x1f\b\x05\x12\x1bdpv:MemberPartnerManagementR\btransfer\"\xdb\x01\n" +
+	"\x15ResumeExchangeRequest\x12J\n" +
+	"\acontext\x18\x01 \x01(\v2\".samvirke.common.v1.RequestContextB\f\xbaH\x03\xc8\x01\x01\x8a\xe2\x18\x02\b\x02R\acontext\x12/\n" +
+	"\vtransfer_id\x18\x02 \x01(\tB\x0e\xbaH\x05r\x03\xb0\x01\x01\x8a\xe2\x18\x02\b\x02R\n" +
+	"transferId\x12E\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tB&\xbaH\x1dr\x1b2\x19^$|^[A-Za-z0-9_-]{16,64}$\x8a\xe2\x18\x02\b\x02R\trequestId\"y\n" +
+	"\x16ResumeExchangeResponse\x12_\n" +
 	"\btransfer\x18\x01 \x01(\v2\x1e.samvirke.transfer.v1.TransferB#\x8a\xe2\x18\x1f\b\x05\x12\x1bdpv:MemberPartnerManagementR\btransferB\xe0\x01\n" +
 	"\x18com.samvirke.transfer.v1B\x17TransferWithdrawalProtoP\x01Z9samvirke.dev/proto/gen/go/samvirke/transfer/v1;transferv1\xa2\x02\x03STX\xaa\x02\x14Samvirke.Transfer.V1\xca\x02\x14Samvirke\\Transfer\\V1\xe2\x02 Samvirke\\Transfer\\V1\\GPBMetadata\xea\x02\x16Samvirke::Transfer::V1b\x06proto3"
 
@@ -173,23 +419,33 @@ func file_samvirke_transfer_v1_transfer_withdrawal_proto_rawDescGZIP() []byte {
 	return file_samvirke_transfer_v1_transfer_withdrawal_proto_rawDescData
 }
 
-var file_samvirke_transfer_v1_transfer_withdrawal_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_samvirke_transfer_v1_transfer_withdrawal_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_samvirke_transfer_v1_transfer_withdrawal_proto_goTypes = []any{
 	(*WithdrawPowerOfAttorneyRequest)(nil),  // 0: samvirke.transfer.v1.WithdrawPowerOfAttorneyRequest
 	(*WithdrawPowerOfAttorneyResponse)(nil), // 1: samvirke.transfer.v1.WithdrawPowerOfAttorneyResponse
-	(*v1.RequestContext)(nil),               // 2: samvirke.common.v1.RequestContext
-	(WithdrawalChannel)(0),                  // 3: samvirke.transfer.v1.WithdrawalChannel
-	(*Transfer)(nil),                        // 4: samvirke.transfer.v1.Transfer
+	(*DecideWithdrawalRequest)(nil),         // 2: samvirke.transfer.v1.DecideWithdrawalRequest
+	(*DecideWithdrawalResponse)(nil),        // 3: samvirke.transfer.v1.DecideWithdrawalResponse
+	(*ResumeExchangeRequest)(nil),           // 4: samvirke.transfer.v1.ResumeExchangeRequest
+	(*ResumeExchangeResponse)(nil),          // 5: samvirke.transfer.v1.ResumeExchangeResponse
+	(*v1.RequestContext)(nil),               // 6: samvirke.common.v1.RequestContext
+	(WithdrawalChannel)(0),                  // 7: samvirke.transfer.v1.WithdrawalChannel
+	(*Transfer)(nil),                        // 8: samvirke.transfer.v1.Transfer
+	(ExitDecision)(0),                       // 9: samvirke.transfer.v1.ExitDecision
 }
 var file_samvirke_transfer_v1_transfer_withdrawal_proto_depIdxs = []int32{
-	2, // 0: samvirke.transfer.v1.WithdrawPowerOfAttorneyRequest.context:type_name -> samvirke.common.v1.RequestContext
-	3, // 1: samvirke.transfer.v1.WithdrawPowerOfAttorneyRequest.channel:type_name -> samvirke.transfer.v1.WithdrawalChannel
-	4, // 2: samvirke.transfer.v1.WithdrawPowerOfAttorneyResponse.transfer:type_name -> samvirke.transfer.v1.Transfer
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	6, // 0: samvirke.transfer.v1.WithdrawPowerOfAttorneyRequest.context:type_name -> samvirke.common.v1.RequestContext
+	7, // 1: samvirke.transfer.v1.WithdrawPowerOfAttorneyRequest.channel:type_name -> samvirke.transfer.v1.WithdrawalChannel
+	8, // 2: samvirke.transfer.v1.WithdrawPowerOfAttorneyResponse.transfer:type_name -> samvirke.transfer.v1.Transfer
+	6, // 3: samvirke.transfer.v1.DecideWithdrawalRequest.context:type_name -> samvirke.common.v1.RequestContext
+	9, // 4: samvirke.transfer.v1.DecideWithdrawalRequest.decision:type_name -> samvirke.transfer.v1.ExitDecision
+	8, // 5: samvirke.transfer.v1.DecideWithdrawalResponse.transfer:type_name -> samvirke.transfer.v1.Transfer
+	6, // 6: samvirke.transfer.v1.ResumeExchangeRequest.context:type_name -> samvirke.common.v1.RequestContext
+	8, // 7: samvirke.transfer.v1.ResumeExchangeResponse.transfer:type_name -> samvirke.transfer.v1.Transfer
+	8, // [8:8] is the sub-list for method output_type
+	8, // [8:8] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_samvirke_transfer_v1_transfer_withdrawal_proto_init() }
@@ -205,7 +461,7 @@ func file_samvirke_transfer_v1_transfer_withdrawal_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_samvirke_transfer_v1_transfer_withdrawal_proto_rawDesc), len(file_samvirke_transfer_v1_transfer_withdrawal_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
