@@ -216,8 +216,8 @@ func FuzzPart(f *testing.F) {
 	f.Fuzz(func(t *testing.T, content, digest []byte, signature string) {
 		s := store.Part{Part: letter().Part, Content: content, Digest: digest, Signature: signature}
 		err := p.Check(t.Context(), letter(), s)
-		real := string(digest) == string(good.Digest) && (len(content) == 0 || string(content) == string(good.Content))
-		if err == nil && !real {
+		whole := string(digest) == string(good.Digest) && (len(content) == 0 || string(content) == string(good.Content))
+		if err == nil && !whole {
 			t.Fatal("a forged part was taken")
 		}
 		if err != nil && !errors.Is(err, core.ErrPart) {
