@@ -7,59 +7,34 @@ import (
 	"os"
 	"runtime/pprof"
 
-	"samvirke.dev/services/platform/app"
-	"samvirke.dev/services/platform/config"
+	"samvirke.dev/services/platform/command"
 )
 
 // version is the release; set by the linker.
 var version = "dev" //nolint:gochecknoglobals // the linker can set nothing else
 
-// Usage is what the program says when it is called wrongly.
-const Usage = `usage:
+// usage is what the program says when it is called wrongly.
+const usage = `usage:
   gatewayd serve  [--config FILE] [--KEY VALUE ...]   answer partners until told to stop
   gatewayd config                                     print every key with its meaning
 Every key can be set in the file, as SAMVIRKE_GATEWAY_KEY in the environment, or as a flag; the last wins.`
 
-const envPrefix = "SAMVIRKE_GATEWAY"
-
-// usageError means that the program was called wrongly.
-type usageError struct{}
-
-// Error says how to call it.
-func (usageError) Error() string { return Usage }
-
-// ExitCode implements app.ExitCoder.
-func (usageError) ExitCode() int { return app.ExitUsage }
-
 // Main runs the command that args name, writing results to out and the log to log.
 func Main(ctx context.Context, args []string, out, log io.Writer) error {
-	if len(args) == 0 {
-		return usageError{}
-	}
-	switch args[0] {
-	case "serve":
-		return serve(ctx, args[1:], log)
-	case "config":
-		cfg := DefaultConfig()
-		_, err := io.WriteString(out, config.Reference(&cfg, envPrefix))
-		return err
-	default:
-		return usageError{}
-	}
+	return command.Program[Config]{Usage: usage, EnvPrefix: "SAMVIRKE_GATEWAY", Defaults: DefaultConfig, Verbs: map[string]command.Verb[Config]{
+		"serve": {Run: serve},
+	}}.Main(ctx, args, out, log)
 }
 
-func serve(ctx context.Context, args []string, log io.Writer) (err error) {
-	cfg := DefaultConfig()
-	if err := config.Load(&cfg, config.Options{EnvPrefix: envPrefix, Args: args}); err != nil {
-		return err
-	}
+func serve(ctx context.Context, call command.Call[Config]) (err error) {
+	cfg := call.Config
 	cfg.Memory.Use()
 	stop, err := profile(cfg.Debug.PprofFile)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	a, err := New(ctx, cfg, log)
+	a, err := New(ctx, cfg, call.Log)
 	if err != nil {
 		return err
 	}

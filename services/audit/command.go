@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"strconv"
-	"strings"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -22,14 +21,14 @@ import (
 	"samvirke.dev/services/platform/app"
 	"samvirke.dev/services/platform/chassis"
 	"samvirke.dev/services/platform/clock"
-	"samvirke.dev/services/platform/config"
+	"samvirke.dev/services/platform/command"
 )
 
 // version is the release; set by the linker.
 var version = "dev" //nolint:gochecknoglobals // the linker can set nothing else
 
-// Usage is what the program says when it is called wrongly.
-const Usage = `usage:
+// usage is what the program says when it is called wrongly.
+const usage = `usage:
   auditd serve  [--config FILE] [--KEY VALUE ...]   receive records and answer calls until told to stop
   auditd key    [--config FILE]                     print the ledger's public keys, for samvirke-verify
   auditd export [--config FILE] SHARD FOLDER        write a log, such as 202611, with all its records in the clear into a new folder
@@ -37,81 +36,24 @@ const Usage = `usage:
   auditd config                                     print every key with its meaning
 Every key can be set in the file, as SAMVIRKE_AUDIT_KEY in the environment, or as a flag; the last wins.`
 
-// usageError means that the program was called wrongly.
-type usageError struct{}
-
-// Error says how to call it.
-func (usageError) Error() string { return Usage }
-
-// ExitCode implements app.ExitCoder.
-func (usageError) ExitCode() int { return app.ExitUsage }
-
-const envPrefix = "SAMVIRKE_AUDIT"
-
 // Main runs the command that args name, writing results to out and the log to log.
 func Main(ctx context.Context, args []string, out, log io.Writer) error {
-	if len(args) == 0 {
-		return usageError{}
-	}
-	switch args[0] {
-	case "serve":
-		return withConfig(args[1:], 0, func(cfg Config, _ []string) error { return serve(ctx, cfg, log) })
-	case "key":
-		return withConfig(args[1:], 0, func(cfg Config, _ []string) error { return showKeys(ctx, cfg, out, log) })
-	case "export":
-		return withConfig(args[1:], 2, func(cfg Config, rest []string) error {
-			shard, err := strconv.ParseUint(rest[0], 10, 32)
-			if err != nil {
-				return usageError{}
-			}
-			return exportShard(ctx, cfg, uint32(shard), rest[1], out, log)
-		})
-	case "records":
-		return withConfig(args[1:], -1, func(cfg Config, rest []string) error { return showRecords(ctx, cfg, rest, out, log) })
-	case "config":
-		cfg := DefaultConfig()
-		_, err := io.WriteString(out, config.Reference(&cfg, envPrefix))
-		return err
-	default:
-		return usageError{}
-	}
-}
-
-// withConfig loads the configuration from the flags and hands on the other arguments, of which there must be so many; -1 for any number.
-func withConfig(args []string, others int, run func(Config, []string) error) error {
-	flags, rest := split(args)
-	if others >= 0 && len(rest) != others {
-		return usageError{}
-	}
-	cfg := DefaultConfig()
-	if err := config.Load(&cfg, config.Options{EnvPrefix: envPrefix, Args: flags}); err != nil {
-		return err
-	}
-	return run(cfg, rest)
-}
-
-// split parts flags, each with its value, from the other arguments, which come last.
-func split(args []string) (flags, rest []string) {
-	for i := 0; i < len(args); i++ {
-		if !strings.HasPrefix(args[i], "--") {
-			return flags, args[i:]
-		}
-		flags = append(flags, args[i])
-		if !strings.Contains(args[i], "=") && i+1 < len(args) {
-			i++
-			flags = append(flags, args[i])
-		}
-	}
-	return flags, nil
+	return command.Program[Config]{Usage: usage, EnvPrefix: "SAMVIRKE_AUDIT", Defaults: DefaultConfig, Verbs: map[string]command.Verb[Config]{
+		"serve":   {Run: serve},
+		"key":     {Run: showKeys},
+		"export":  {Min: 2, Max: 2, Run: exportShard},
+		"records": {Max: command.AnyNumber, Run: showRecords},
+	}}.Main(ctx, args, out, log)
 }
 
 func options(log io.Writer) chassis.Options {
 	return chassis.Options{Name: name, Version: version, Migrations: sqlstore.Migrations(), Keysets: Keysets(), Log: log, Clock: clock.System()}
 }
 
-func serve(ctx context.Context, cfg Config, log io.Writer) (err error) {
+func serve(ctx context.Context, call command.Call[Config]) (err error) {
+	cfg := call.Config
 	cfg.Memory.Use()
-	c, err := chassis.New(ctx, cfg.Config, options(log))
+	c, err := chassis.New(ctx, cfg.Config, options(call.Log))
 	if err != nil {
 		return err
 	}
@@ -173,10 +115,10 @@ func refresh(ctx context.Context, key *signing.Key, every time.Duration, log *sl
 }
 
 // showKeys prints the public keys, the present one first.
-func showKeys(ctx context.Context, cfg Config, out, log io.Writer) error {
-	return offline(ctx, cfg, log, func(p *Parts) error {
+func showKeys(ctx context.Context, call command.Call[Config]) error {
+	return offline(ctx, call, func(p *Parts) error {
 		for _, k := range p.Ledger.Keys() {
-			if _, err := io.WriteString(out, k.String()+"\n"); err != nil {
+			if _, err := io.WriteString(call.Out, k.String()+"\n"); err != nil {
 				return err
 			}
 		}
@@ -185,26 +127,31 @@ func showKeys(ctx context.Context, cfg Config, out, log io.Writer) error {
 }
 
 // exportShard writes a log with all its records into a folder.
-func exportShard(ctx context.Context, cfg Config, shard uint32, dir string, out, log io.Writer) error {
-	return offline(ctx, cfg, log, func(p *Parts) error {
+func exportShard(ctx context.Context, call command.Call[Config]) error {
+	number, err := strconv.ParseUint(call.Args[0], 10, 32)
+	if err != nil {
+		return command.UsageError(usage)
+	}
+	shard, dir := uint32(number), call.Args[1]
+	return offline(ctx, call, func(p *Parts) error {
 		n, err := export.Write(ctx, p.Ledger, p.Ledger.Dir(shard), p.Store, p.Core, shard, dir)
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(out, "%d records\n", n)
+		_, err = fmt.Fprintf(call.Out, "%d records\n", n)
 		return err
 	})
 }
 
 // showRecords prints records as JSON, one a line, in full. Events that are not there are left out.
-func showRecords(ctx context.Context, cfg Config, events []string, out, log io.Writer) error {
-	return offline(ctx, cfg, log, func(p *Parts) error {
-		for _, text := range events {
+func showRecords(ctx context.Context, call command.Call[Config]) error {
+	return offline(ctx, call, func(p *Parts) error {
+		for _, text := range call.Args {
 			event, err := record.EventID(text)
 			if err != nil {
 				return err
 			}
-			if err := p.show(ctx, event, out); err != nil {
+			if err := p.show(ctx, event, call.Out); err != nil {
 				return err
 			}
 		}
@@ -213,8 +160,9 @@ func showRecords(ctx context.Context, cfg Config, events []string, out, log io.W
 }
 
 // offline opens what commands need beside a running service.
-func offline(ctx context.Context, cfg Config, log io.Writer, run func(*Parts) error) (err error) {
-	c, err := chassis.Open(ctx, cfg.Config, options(log))
+func offline(ctx context.Context, call command.Call[Config], run func(*Parts) error) (err error) {
+	cfg := call.Config
+	c, err := chassis.Open(ctx, cfg.Config, options(call.Log))
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -79,8 +80,8 @@ agreements: {reload: 1ms}
 telemetry: {sample_ratio: 7, log_level: hunter2}
 pki: {ttl: 1ms}
 `), 0o600))
-	for _, command := range []string{"serve", "import", "audit"} {
-		out, log, err := run(t, command, "--config", file, "--reflection=hunter2", "--listen", "hunter2")
+	for command, args := range map[string][]string{"serve": nil, "import": {"persons.jsonl"}, "audit": {"0"}} {
+		out, log, err := run(t, slices.Concat([]string{command, "--config", file, "--reflection=hunter2", "--listen", "hunter2"}, args)...)
 		problems, ok := errors.AsType[config.SettingErrors](err)
 		if !ok || problems.ExitCode() != 2 {
 			t.Fatalf("%s: %v", command, err)
