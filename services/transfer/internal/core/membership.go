@@ -273,13 +273,20 @@ func (s *Service) AssessDeletion(ctx context.Context, by Caller, reference strin
 	return m, d, mode, err
 }
 
-// Uphold lifts a deletion after a complaint; only an employee may.
+// Uphold lifts a deletion after a complaint; only an employee may, and not the one who decided on it (domain rule B.6).
 func (s *Service) Uphold(ctx context.Context, by Caller, reference string) (store.Membership, store.Decision, error) {
 	var d store.Decision
 	if !by.Human() {
 		return store.Membership{}, d, cases.GuardError{Guard: cases.GuardHuman}
 	}
 	m, err := s.change(ctx, by.Fund, reference, func(ctx context.Context, m *store.Membership) (err error) {
+		before, err := s.Store.Decisions(ctx, by.Fund, reference, maxDecisions)
+		if err != nil {
+			return err
+		}
+		if i := slices.IndexFunc(before, func(d store.Decision) bool { return d.RuleID == ruleDeletion }); i >= 0 && before[i].DecidedBy == by.Actor {
+			return cases.GuardError{Guard: cases.GuardOtherPerson}
+		}
 		if m.Dues, err = m.Dues.Uphold(true); err != nil {
 			return err
 		}
