@@ -103,8 +103,8 @@ func danishID(number string) *commonv1.NationalId {
 	return &commonv1.NationalId{Country: vocabularyv1.Country_COUNTRY_DK, Value: number}
 }
 
-// dialed connects with a certificate; the connection lives as long as the process.
-func dialed(address, server string, files localca.Files) (*grpc.ClientConn, error) {
+// connected connects with a certificate; the connection lives as long as the process.
+func connected(address, server string, files localca.Files) (*grpc.ClientConn, error) {
 	id, err := workload.Parse(server)
 	if err != nil {
 		return nil, err
@@ -130,8 +130,8 @@ func transferLanes(ctx context.Context, _ *load.Target, data json.RawMessage) (m
 	if m.all, err = readMovers(m.conf.Movers); err != nil {
 		return nil, err
 	}
-	from, err1 := dialed(m.conf.Address, m.conf.Server, m.conf.Files)
-	register, err2 := dialed(m.conf.Identity, m.conf.Register, m.conf.Own)
+	from, err1 := connected(m.conf.Address, m.conf.Server, m.conf.Files)
+	register, err2 := connected(m.conf.Identity, m.conf.Register, m.conf.Own)
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
