@@ -49,7 +49,7 @@ type Running struct {
 
 // All are the services, in the order of the report.
 func All() []Service {
-	return []Service{identityService(), gatewayService(), insuranceService()}
+	return []Service{identityService(), gatewayService(), insuranceService(), transferService()}
 }
 
 // Prepares are what the load process needs of them.
