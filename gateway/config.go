@@ -21,6 +21,7 @@ type Config struct {
 	Public      Public            `yaml:"public" class:"public" doc:"documentation and health for those without a certificate"`
 	URL         string            `yaml:"url" class:"public" doc:"https URL under which partners reach the REST listener, without a slash at the end; it stands in the documentation and in tokens"`
 	Services    map[string]string `yaml:"services" class:"public" doc:"addresses (host:port) of the services by name, such as insurance; routes of others answer 404"`
+	Required    []string          `yaml:"required" class:"public" doc:"services without which the gateway is not ready, whatever else works; without any it is ready when one serves at least"`
 	Vault       chassis.Vault     `yaml:"vault" class:"public" doc:"the key holder"`
 	PKI         chassis.PKI       `yaml:"pki" class:"public" doc:"where our certificate comes from and whose callers are accepted"`
 	Names       []string          `yaml:"names" class:"public" doc:"host names and addresses that our certificate bears, which clients of HTTPS check"`
@@ -75,7 +76,7 @@ func DefaultConfig() Config {
 	pki := shared.PKI
 	pki.TrustMounts = []string{"pki-org", "pki-partner"}
 	return Config{
-		PKI: pki, Telemetry: shared.Telemetry, Memory: chassis.Memory{Limit: 40 << 20, GCPercent: 200},
+		PKI: pki, Telemetry: shared.Telemetry, Memory: chassis.Memory{Limit: 56 << 20, GCPercent: 400},
 		Token: Token{Transit: "transit", TTL: 10 * time.Minute},
 		Limits: Limits{
 			Body: 256 << 10, Header: 16 << 10, InFlight: 256, HeaderTime: 5 * time.Second, RequestTime: 15 * time.Second,
@@ -107,6 +108,9 @@ func (c Config) Validate() error {
 		_, _, err := net.SplitHostPort(addr)
 		want(known, "services.%s: no such service with routes", svc)
 		want(err == nil, "services.%s: want host:port", svc)
+	}
+	for _, svc := range c.Required {
+		want(c.Services[svc] != "", "required: want services that have an address")
 	}
 	want(len(c.Names) > 0, "names: want the host names or addresses under which clients reach us")
 	want(strings.HasPrefix(c.Vault.Address, "https://"), "vault.address: want an https URL")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 
 	"samvirke.dev/certs/mtls"
 	"samvirke.dev/certs/signing"
@@ -17,3 +18,6 @@ func NewWith(ctx context.Context, cfg Config, log io.Writer, source mtls.Source,
 	}
 	return a, nil
 }
+
+// Handler is what answers on the REST listener, for tests that call it thousands of times without a socket.
+func (a *App) Handler() http.Handler { return a.api }

@@ -18,6 +18,8 @@ import (
 	"samvirke.dev/gateway"
 	identityv1 "samvirke.dev/proto/gen/go/samvirke/identity/v1"
 	"samvirke.dev/services/platform/audit"
+	"samvirke.dev/services/platform/maintenance"
+	"samvirke.dev/services/platform/rpc"
 	"samvirke.dev/services/platform/suitetest"
 )
 
@@ -114,7 +116,7 @@ func TestServiceGone(t *testing.T) {
 	t.Parallel()
 	w := start(t)
 	open := w.clientWith(nil)
-	if got := w.get(open, w.public+"/readyz"); got.StatusCode != http.StatusNoContent {
+	if got := w.get(open, w.public+"/readyz"); got.StatusCode != http.StatusOK {
 		t.Fatalf("not ready: %d", got.StatusCode)
 	}
 	waiting, release := w.held()
@@ -138,6 +140,46 @@ func TestServiceGone(t *testing.T) {
 	}
 	if got := w.get(open, w.public+"/livez"); got.StatusCode != http.StatusNoContent {
 		t.Errorf("not alive: %d", got.StatusCode)
+	}
+}
+
+// A service that is away takes its own routes along and no others, unless it is one of those without which nothing can be done.
+func TestReadiness(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		required []string
+		want     int
+	}{"one is away": {nil, http.StatusOK}, "a required one is away": {[]string{"identity", "insurance"}, http.StatusServiceUnavailable}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			closed, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := closed.Close(); err != nil {
+				t.Fatal(err)
+			}
+			w := start(t, func(c *gateway.Config, _ *suitetest.Options) {
+				c.Services, c.Required = map[string]string{"insurance": closed.Addr().String()}, tc.required
+			})
+			open := w.clientWith(nil)
+			got := w.get(open, w.public+"/readyz")
+			if got.StatusCode != tc.want || !strings.Contains(string(got.body), `"services":{"identity":true,"insurance":false}`) {
+				t.Errorf("%d %s", got.StatusCode, got.body)
+			}
+			for service, want := range map[string]int{"identity": http.StatusOK, "insurance": http.StatusServiceUnavailable, "nobody": http.StatusNotFound} {
+				if got := w.get(open, w.public+"/readyz/"+service); got.StatusCode != want {
+					t.Errorf("%s: %d", service, got.StatusCode)
+				}
+			}
+			c := w.client(fund)
+			if got := w.post(c, verifyPath, verifyJSON); got.StatusCode != http.StatusOK {
+				t.Errorf("a route of the other: %d", got.StatusCode)
+			}
+			if p := w.post(c, "/v1/shares:fetch", "{}").problem(t); p.Status != http.StatusServiceUnavailable || p.Reason != "NOT_SERVING" {
+				t.Errorf("a route of the one that is away: %+v", p)
+			}
+		})
 	}
 }
 
@@ -223,5 +265,32 @@ func TestSlowAndIdle(t *testing.T) {
 	}
 	if n := len(w.AllRecords()); n != 2 {
 		t.Errorf("%d calls reached the service, want 2", n)
+	}
+}
+
+// In a planned window the routes concerned answer 503 with the time to wait; the others go on.
+//
+// covers: MIN-01
+func TestMaintenanceWindow(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	windows, err := maintenance.Parse([]string{
+		now.Add(-time.Hour).Format(time.RFC3339) + "/" + now.Add(time.Hour).Format(time.RFC3339) + " samvirke.identity.v1.IdentityService/ResolveSubject",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := start(t, func(_ *gateway.Config, o *suitetest.Options) {
+		before := o.Limits
+		o.Limits = func(c *rpc.Config) { before(c); c.Maintenance = windows }
+	})
+	c := w.client(fund)
+	got := w.post(c, resolvePath, resolveJSON)
+	wait, err := strconv.Atoi(got.Header.Get("Retry-After"))
+	if p := got.problem(t); got.StatusCode != http.StatusServiceUnavailable || p.Reason != "MAINTENANCE" || err != nil || wait < 1 || wait > 3600 || p.RetryAfter != int64(wait) {
+		t.Errorf("%d %+v %q", got.StatusCode, p, got.Header.Get("Retry-After"))
+	}
+	if got := w.post(c, verifyPath, verifyJSON); got.StatusCode != http.StatusOK {
+		t.Errorf("another route: %d", got.StatusCode)
 	}
 }

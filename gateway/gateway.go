@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
-	"google.golang.org/protobuf/encoding/protojson"
 
 	"samvirke.dev/certs/mtls"
 	"samvirke.dev/certs/pki"
@@ -183,8 +182,9 @@ func (a *App) openRoutes(ctx context.Context, _ io.Writer) error {
 	deps := edge.Deps{
 		Log: a.log, Clock: clock.System(), Tracer: a.tel.TracerProvider().Tracer(scopeName), Propagator: a.tel.Propagator(), Instruments: instruments,
 		Limits:      edge.Limits{Body: int64(a.cfg.Limits.Body), InFlight: a.cfg.Limits.InFlight},
-		Retirements: a.cfg.retirements(),
+		Retirements: a.cfg.retirements(), Workers: edge.NewWorkers(),
 	}
+	a.onClose(func(context.Context) error { deps.Workers.Close(); return nil })
 	issuer, err := a.issuer(ctx)
 	if err != nil {
 		return err
@@ -216,9 +216,7 @@ func (a *App) issuer(ctx context.Context) (*token.Issuer, error) {
 func (a *App) mux(ctx context.Context) (*runtime.ServeMux, error) {
 	none := func(string) (string, bool) { return "", false }
 	mux := runtime.NewServeMux(
-		runtime.WithMarshalerOption(runtime.MIMEWildcard, &runtime.JSONPb{
-			MarshalOptions: protojson.MarshalOptions{EmitUnpopulated: false}, UnmarshalOptions: protojson.UnmarshalOptions{DiscardUnknown: false},
-		}),
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, edge.NewJSON()),
 		runtime.WithIncomingHeaderMatcher(none), runtime.WithOutgoingHeaderMatcher(none), runtime.WithOutgoingTrailerMatcher(none),
 		runtime.WithErrorHandler(a.edge.Refused), runtime.WithRoutingErrorHandler(a.edge.Lost),
 		runtime.WithForwardResponseOption(a.edge.Answered), runtime.WithMiddlewares(a.edge.Routed),
@@ -251,6 +249,7 @@ func (a *App) pages(api http.Handler, issuer *token.Issuer) error {
 	}
 	both("/livez", http.HandlerFunc(alive))
 	both("/readyz", http.HandlerFunc(a.ready))
+	both("/readyz/{service}", http.HandlerFunc(a.readyFor))
 	if issuer != nil {
 		e := &token.Endpoint{Issuer: issuer, Scopes: func() []string { return docs.Scopes(info) }, Failed: a.tokenFailed}
 		own.Handle("POST "+token.PathToken, a.edge.Page(http.HandlerFunc(e.Token)))
@@ -266,9 +265,11 @@ func (a *App) pages(api http.Handler, issuer *token.Issuer) error {
 // untidy, and the edge wants to refuse them.
 func beside(pages *http.ServeMux, api http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if h, pattern := pages.Handler(r); pattern != "" {
-			h.ServeHTTP(w, r)
-			return
+		if r.Method != http.MethodPost || r.URL.Path == token.PathToken { // no other page takes a POST
+			if h, pattern := pages.Handler(r); pattern != "" {
+				h.ServeHTTP(w, r)
+				return
+			}
 		}
 		api.ServeHTTP(w, r)
 	})
@@ -276,22 +277,6 @@ func beside(pages *http.ServeMux, api http.Handler) http.Handler {
 
 func (a *App) tokenFailed(r *http.Request, err error) {
 	a.log.ErrorContext(r.Context(), "token not issued", "error", err.Error())
-}
-
-// alive says that the process runs; whether traffic can pass is what ready says.
-func alive(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }
-
-// ready says whether traffic can pass: our certificate is valid, and every service serves.
-func (a *App) ready(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
-	defer cancel()
-	_, err := a.source.Certificate()
-	if err = errors.Join(err, a.backends.Ready(ctx)); err != nil {
-		a.log.WarnContext(ctx, "not ready", "error", err.Error())
-		http.Error(w, "not ready", http.StatusServiceUnavailable)
-		return
-	}
-	w.WriteHeader(http.StatusNoContent)
 }
 
 // Run serves until ctx ends, then drains. ready, if set, learns the addresses when the ports are open.

@@ -99,8 +99,18 @@ type world struct {
 	url     string // https://127.0.0.1:port
 	public  string
 	logs    *suitetest.SafeBuffer
+	api     http.Handler // the REST listener's, without the listener
 	stop    func()
 	stopped chan error
+}
+
+// testConfig is the configuration of these tests, but for the services.
+func testConfig() gateway.Config {
+	cfg := gateway.DefaultConfig()
+	cfg.TrustDomain, cfg.Listen, cfg.Public.Listen, cfg.URL = suitetest.TrustDomain, "127.0.0.1:0", "127.0.0.1:0", "https://localhost"
+	cfg.Names, cfg.Instance = []string{"localhost"}, "gateway-1"
+	cfg.Vault.Address, cfg.Vault.CAFile, cfg.Vault.RoleIDFile, cfg.Vault.SecretIDFile = "https://unused", "unused", "unused", "unused"
+	return cfg
 }
 
 type edit func(*gateway.Config, *suitetest.Options)
@@ -109,7 +119,7 @@ type edit func(*gateway.Config, *suitetest.Options)
 func start(t testing.TB, edits ...edit) *world {
 	t.Helper()
 	w := &world{t: t, service: &service{}, logs: &suitetest.SafeBuffer{}, stopped: make(chan error, 1)}
-	cfg := gateway.DefaultConfig()
+	cfg := testConfig()
 	opts := suitetest.Options{
 		Name: "identity", Clock: clock.System(), Agreements: agreements(),
 		Limits: func(c *rpc.Config) { c.ActFor = rpc.ActFor{Edges: []string{"gateway"}} },
@@ -117,14 +127,14 @@ func start(t testing.TB, edits ...edit) *world {
 			identityv1.RegisterIdentityServiceServer(r, w.service)
 		},
 	}
-	cfg.TrustDomain, cfg.Listen, cfg.Public.Listen, cfg.URL = suitetest.TrustDomain, "127.0.0.1:0", "127.0.0.1:0", "https://localhost"
-	cfg.Names, cfg.Instance = []string{"localhost"}, "gateway-1"
-	cfg.Vault.Address, cfg.Vault.CAFile, cfg.Vault.RoleIDFile, cfg.Vault.SecretIDFile = "https://unused", "unused", "unused", "unused"
 	for _, e := range edits {
 		e(&cfg, &opts)
 	}
 	w.Server = suitetest.Start(t, opts)
-	cfg.Services = map[string]string{"identity": w.Addr}
+	if cfg.Services == nil {
+		cfg.Services = map[string]string{}
+	}
+	cfg.Services["identity"] = w.Addr
 	w.run(cfg)
 	return w
 }
@@ -142,6 +152,7 @@ func (w *world) run(cfg gateway.Config) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.api = app.Handler()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(w.t.Context()))
 	w.stop = cancel
 	ready := make(chan struct{})
@@ -230,6 +241,11 @@ func (w *world) do(c *http.Client, req *http.Request) reply {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	return w.read(resp)
+}
+
+func (w *world) read(resp *http.Response) reply {
+	w.t.Helper()
 	defer resp.Body.Close() //nolint:errcheck // read to its end
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {

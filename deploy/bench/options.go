@@ -58,7 +58,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	fs.IntVar(&o.rounds, "rounds", 5, "rounds for each call, each beside one of the echo")
 	fs.IntVar(&o.conns, "conns", defaultConns, "connections to each target")
 	fs.IntVar(&o.inFlight, "in-flight", defaultInFlight, "calls in flight")
-	fs.StringVar(&o.profile, "profile", "", "file for a CPU profile of the service; with --only for one service")
+	fs.StringVar(&o.profile, "profile", "", "file for a CPU profile of the service; those behind it get FILE.NAME; with --only for one service")
 	fs.StringVar(&o.keep, "dir", "", "folder for data and logs, kept; a temporary one when empty")
 	if err := fs.Parse(args); err != nil {
 		return options{}, err

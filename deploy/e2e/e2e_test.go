@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -73,6 +74,8 @@ type setup struct {
 	registers *stack.Registers
 	// only are the services that run; the identity service alone unless an option says otherwise.
 	only []string
+	// apart gives the two Danish funds a transfer service each.
+	apart bool
 }
 
 // option changes a set-up before the stack is prepared.
@@ -95,6 +98,10 @@ func prepare(t *testing.T, opts ...option) *fixture {
 	}
 	base := s.Config(conf.registers, conf.only...)
 	conf.Agreements, conf.Callers, conf.Programs = base.Agreements, base.Callers, base.Programs
+	if conf.apart {
+		conf.Programs = slices.DeleteFunc(conf.Programs, func(p stack.Program) bool { return p.Name == stack.TransferName })
+		conf.Programs = append(conf.Programs, stack.TransferApart([]stack.Caller{s.Cast.DanishFund}, []stack.Caller{s.Cast.OtherDanishFund}, s.Issuer)...)
+	}
 	suite, err := stack.Prepare(t.Context(), conf.Config)
 	must(t, err)
 	f := &fixture{Stack: suite, scene: s, vault: conf.Vault, registers: conf.registers}

@@ -174,3 +174,46 @@ func TestEveryCallerGetsItsOwnPerson(t *testing.T) {
 		t.Errorf("%d records, want %d", got, want)
 	}
 }
+
+// Many callers at once who each make a change about a person whom only the register knew until then, and some about the same one: none is
+// turned away with a conflict, each person gets one handle, and each call its one record. On PostgreSQL their transactions all read and
+// write the same few pages.
+func TestCrowdOfChangesAboutNewPersons(t *testing.T) {
+	t.Parallel()
+	sqltest.EachConfig(t, func(t *testing.T, config sqlkit.Config) {
+		const callers, each = 64, 8
+		const persons = callers * each / 2 // two calls for each
+		w, se, dk, _ := live(t, on(sqltest.Open(t, config)))
+		people := synthetic.Members(persons)
+		for _, m := range people {
+			map[string]*register{"SE": se, "DK": dk}[m.Country].put(t, m.Number, nil)
+		}
+		clients := []*client{w.as(fundDK), w.as(fundDK), w.as(fundDK), w.as(fundDK)}
+		got := make([]string, callers*each)
+		var running sync.WaitGroup
+		for caller := range callers {
+			running.Go(func() {
+				for i := caller; i < len(got); i += callers {
+					var err error
+					if got[i], err = clients[i%len(clients)].resolve(people[i%persons].Number); err != nil {
+						t.Errorf("call %d: %v", i, err)
+					}
+				}
+			})
+		}
+		running.Wait()
+		different := map[string]bool{}
+		for i, handle := range got {
+			different[handle] = true
+			if handle != got[i%persons] {
+				t.Errorf("two handles for person %d", i%persons)
+			}
+		}
+		if len(different) != persons {
+			t.Errorf("%d handles for %d persons", len(different), persons)
+		}
+		if records := len(w.AllRecords()); records != len(got) {
+			t.Errorf("%d records of %d calls", records, len(got))
+		}
+	})
+}

@@ -8,6 +8,8 @@ import (
 	"time"
 	_ "time/tzdata" // civil dates must not depend on what the machine has installed
 
+	"google.golang.org/protobuf/proto"
+
 	insurancev1 "samvirke.dev/proto/gen/go/samvirke/insurance/v1"
 	"samvirke.dev/services/insurance/internal/api"
 	"samvirke.dev/services/insurance/internal/core"
@@ -87,8 +89,16 @@ func (p *Parts) Register(s *rpc.Server) {
 	insurancev1.RegisterMemberDirectoryServiceServer(s.Registrar(), p.api)
 	s.FetchFirst(insurancev1.InsuranceService_RegisterAgreement_FullMethodName, p.api.FetchAgreement)
 	s.FetchFirst(insurancev1.InsuranceService_ShareContact_FullMethodName, p.api.FetchShare)
-	s.FetchFirst(insurancev1.ShareService_FetchShares_FullMethodName, p.api.FetchMailbox)
+	s.FetchFirst(insurancev1.ShareService_FetchShares_FullMethodName, p.fetchMailbox)
 	s.FetchFirst(insurancev1.ShareService_GetSharedSubject_FullMethodName, p.api.FetchSubject)
+}
+
+// fetchMailbox tells the chain when a look into a mailbox changes nothing: most of them do, since partners poll.
+func (p *Parts) fetchMailbox(ctx context.Context, request proto.Message) context.Context {
+	if ctx = p.api.FetchMailbox(ctx, request); core.IsQuiet(ctx) {
+		return rpc.Unchanging(ctx)
+	}
+	return ctx
 }
 
 // Prepare readies the keys of every partner with whom there is an agreement, so that a missing one is known at start.

@@ -32,7 +32,7 @@ func (m *model) refused() bool { return m.final || m.restricted || m.protected }
 
 // Whatever is done in whatever order: after a no nothing passes, and whoever has data is told to stop.
 //
-// covers: DFH-30 DFH-47 LED-26 MIN-29
+// covers: DFH-30 DFH-47 LED-24 LED-26 MIN-29
 func TestRandomLives(t *testing.T) {
 	t.Parallel()
 	sqltest.Each(t, func(t *testing.T, db *sqlkit.DB) {

@@ -51,7 +51,7 @@ func serve(ctx context.Context, call command.Call[Config]) (err error) {
 	}
 	defer func() { err = errors.Join(err, c.Close(context.WithoutCancel(ctx))) }()
 	parts, err := NewParts(ctx, cfg, Outside{
-		DB: c.DB, Keys: c.Keys, Clock: c.Clock, Log: c.Log,
+		DB: c.DB, Keys: c.Keys, Recorder: c.Recorder(), Clock: c.Clock, Log: c.Log,
 		Signer: func(ctx context.Context, f Fund) (Signer, error) {
 			return signing.Open(ctx, c.Vault(), cfg.Transit.Mount, f.SigningKey)
 		},

@@ -23,6 +23,7 @@ type Config struct {
 	Directory  []Organisation `yaml:"directory" class:"internal" doc:"organisations that may take part in transfers, those served here included"`
 	Identity   Endpoint       `yaml:"identity" class:"internal" doc:"the identity service of the funds that are served here"`
 	Issuers    []Issuer       `yaml:"issuers" class:"internal" doc:"whose assertions are believed as powers of attorney"`
+	Reload     time.Duration  `yaml:"issuers_reload" class:"public" doc:"how often the issuers' keys are read anew; files that can't be read change nothing"`
 	Terms      Terms          `yaml:"terms" class:"public" doc:"periods of a transfer (domain rule B.9)"`
 	Membership Membership     `yaml:"membership" class:"public" doc:"admission and deletion (domain rules B.4 and B.5)"`
 	Reference  Reference      `yaml:"legal_reference" class:"public" doc:"what calls to others name as their legal reference"`
@@ -94,7 +95,7 @@ func DefaultConfig() Config {
 			AdmissionAuto: true, DeletionAuto: true, ReminderDays: d.ReminderDays, GraceDays: d.GraceDays, ReinstateDays: d.ReinstateDays,
 		},
 		Reference: Reference{DK: "DK:ALF§41", SE: "SE:ALF-2024:506"},
-		Exchange:  time.Second, Watch: 500 * time.Millisecond, Sweep: time.Minute, Jobs: jobs.DefaultConfig(),
+		Exchange:  time.Second, Watch: 500 * time.Millisecond, Sweep: time.Minute, Reload: time.Minute, Jobs: jobs.DefaultConfig(),
 	}
 }
 
@@ -110,7 +111,7 @@ func (c Config) Validate() error {
 	want(err == nil && c.TimeZone != "", "time_zone: want a zone of the IANA database, such as Europe/Copenhagen")
 	want(len(c.Funds) > 0, "funds: want at least one; a service for nobody has nothing to do")
 	want(len(c.Issuers) > 0, "issuers: want at least one; without, no power of attorney can be verified")
-	want(c.Exchange > 0 && c.Watch > 0 && c.Sweep > 0, "exchange_poll, watch_poll, sweep: want more than 0")
+	want(c.Exchange > 0 && c.Watch > 0 && c.Sweep > 0 && c.Reload > 0, "exchange_poll, watch_poll, sweep, issuers_reload: want more than 0")
 	want(c.Terms.AckWorkdays > 0 && c.Terms.DeliverWorkdays > 0 && c.Terms.ReminderEvery > 0 && c.Terms.PoAValidDays > 0, "terms: want more than 0")
 	want(c.Membership.ReminderDays >= 21, "membership.reminder_days: want at least the 21 days of the law")
 	want(c.Membership.ReinstateDays >= 28, "membership.reinstate_days: want at least the 28 days of the law")

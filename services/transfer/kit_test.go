@@ -245,7 +245,7 @@ func grants(own bool) []map[string]any {
 	add("TransferService", "PURPOSE_FUND_TRANSFER", map[string][]string{
 		"": {"transfer"}, "ListTransfers": {"transfers"}, "ReadPackages": {"packages"}, "WatchTransfer": {"events"},
 	}, "CreateTransfer", "SubmitTransfer", "VerifyPowerOfAttorney", "SendRequest", "CancelTransfer", "AcknowledgeTransfer", "RejectTransfer",
-		"DeliverPackage", "ConfirmExit", "WithdrawPowerOfAttorney", "GetTransfer", "ListTransfers", "ReadPackages", "WatchTransfer")
+		"DeliverPackage", "ConfirmExit", "WithdrawPowerOfAttorney", "DecideWithdrawal", "ResumeExchange", "GetTransfer", "ListTransfers", "ReadPackages", "WatchTransfer")
 	add("MembershipService", "PURPOSE_MEMBERSHIP_ADMIN", map[string][]string{
 		"": {"standing"}, "AssessAdmission": {"outcome", "decision", "standing"}, "AssessDeletion": {"decision", "standing"},
 		"UpholdComplaint": {"decision", "standing"}, "GetMembership": {"standing", "decisions"}, "RecordPayment": {"standing", "reinstated"},
@@ -326,7 +326,7 @@ func (w *world) config(funds []string) transfer.Config {
 	cfg := transfer.DefaultConfig()
 	cfg.Directory, cfg.Identity = w.dir, transfer.Endpoint{Address: w.where, Service: w.ca.Service("identity").String()}
 	cfg.Issuers = []transfer.Issuer{{Name: w.issuer.name, JWKSFile: w.issuer.file}}
-	cfg.Watch, cfg.Exchange = 10*time.Millisecond, 20*time.Millisecond
+	cfg.Watch, cfg.Exchange, cfg.Reload = 10*time.Millisecond, 20*time.Millisecond, 20*time.Millisecond
 	for _, f := range funds {
 		cfg.Funds = append(cfg.Funds, transfer.Fund{ID: f, CertFile: "-", KeyFile: "-", CAFile: "-", SigningKey: "-"})
 	}
@@ -345,7 +345,7 @@ func (w *world) node(db func(testing.TB) *sqlkit.DB, l net.Listener, funds []str
 	}
 	o.Register = func(s *suitetest.Server, _ grpc.ServiceRegistrar) {
 		parts, err := transfer.NewParts(w.t.Context(), w.config(funds), transfer.Outside{
-			DB: s.DB, Keys: s.Keys, Clock: w.clk, Log: s.Log(),
+			DB: s.DB, Keys: s.Keys, Recorder: s.Recorder(), Clock: w.clk, Log: s.Log(),
 			Signer: func(_ context.Context, f transfer.Fund) (transfer.Signer, error) { return w.signer[f.ID], nil },
 			Source: func(f transfer.Fund) (mtls.Source, error) { return w.ca.Source(w.system(f.ID)), nil },
 		})
@@ -358,11 +358,15 @@ func (w *world) node(db func(testing.TB) *sqlkit.DB, l net.Listener, funds []str
 	n.cancel = cancel
 	go func() {
 		defer close(n.done)
+		var running sync.WaitGroup
 		for _, c := range n.parts.Components() {
-			if err := c.Run(ctx); err != nil {
-				w.t.Error(err)
-			}
+			running.Go(func() {
+				if err := c.Run(ctx); err != nil {
+					w.t.Error(err)
+				}
+			})
 		}
+		running.Wait()
 	}()
 	w.t.Cleanup(func() {
 		n.stop()

@@ -139,6 +139,13 @@ func TestDeletion(t *testing.T) {
 	_, err = c.members.RecordRemarks(ctx, &transferv1.RecordRemarksRequest{Context: whyMember(nord), MembershipReference: "m-1"})
 	must(t, err)
 	w.later(22)
+	w.reg.set(func(r *register) { r.protected[handleOf(nord, dane)] = true }) // asked afresh for each decision
+	out, err = assess(false)
+	must(t, err)
+	if codes := out.GetDecision().GetReasonCodes(); strings.Join(codes, ",") != "MEMBER_REMARKS,PROTECTED" {
+		t.Errorf("a protected person: %v", codes)
+	}
+	w.reg.set(func(r *register) { r.protected[handleOf(nord, dane)] = false })
 	out, err = assess(false)
 	must(t, err)
 	if out.GetStanding().GetState() != transferv1.DuesState_DUES_STATE_DELETABLE || out.GetDecision().GetReasonCodes()[0] != "MEMBER_REMARKS" {
@@ -153,11 +160,15 @@ func TestDeletion(t *testing.T) {
 	if got := pay(); got.GetReinstated() {
 		t.Error("a day too late")
 	}
-	_, err = c.members.UpholdComplaint(ctx, &transferv1.UpholdComplaintRequest{Context: whyMember(nord), MembershipReference: "m-1"})
+	complaint := &transferv1.UpholdComplaintRequest{Context: whyMember(nord), MembershipReference: "m-1"}
+	_, err = c.members.UpholdComplaint(ctx, complaint)
+	refused(t, err, codes.FailedPrecondition, "FAILED_PRECONDITION", "OTHER_PERSON_NEEDED")
+	complaint.Context.ActorId = "emp-8"
+	_, err = c.members.UpholdComplaint(ctx, complaint)
 	must(t, err)
 	got, err := c.members.GetMembership(ctx, &transferv1.GetMembershipRequest{Context: whyMember(nord), MembershipReference: "m-1"})
 	must(t, err)
-	if got.GetStanding().GetState() != transferv1.DuesState_DUES_STATE_PAID || len(got.GetDecisions()) != 4 {
+	if got.GetStanding().GetState() != transferv1.DuesState_DUES_STATE_PAID || len(got.GetDecisions()) != 5 {
 		t.Errorf("%v", got)
 	}
 	_, err = c.members.GetMembership(ctx, &transferv1.GetMembershipRequest{Context: whyMember(nord), MembershipReference: "nobody"})

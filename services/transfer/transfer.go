@@ -18,6 +18,7 @@ import (
 	"samvirke.dev/certs/workload"
 	transferv1 "samvirke.dev/proto/gen/go/samvirke/transfer/v1"
 	"samvirke.dev/services/platform/app"
+	"samvirke.dev/services/platform/audit"
 	"samvirke.dev/services/platform/chassis"
 	"samvirke.dev/services/platform/clock"
 	"samvirke.dev/services/platform/keys"
@@ -68,10 +69,11 @@ type Signer interface {
 
 // Outside is what the service has from outside of its process.
 type Outside struct {
-	DB    *sqlkit.DB
-	Keys  *keys.Ring
-	Clock clock.Clock
-	Log   *slog.Logger
+	DB       *sqlkit.DB
+	Keys     *keys.Ring
+	Recorder *audit.Recorder // writes the records of what timers do
+	Clock    clock.Clock
+	Log      *slog.Logger
 	// Signer opens the signing key of a fund that is served here, Source its certificate.
 	Signer func(ctx context.Context, f Fund) (Signer, error)
 	Source func(f Fund) (mtls.Source, error)
@@ -85,6 +87,7 @@ type Parts struct {
 	api        *api.Server
 	store      *sqlstore.Store
 	peers      *peer.Peers
+	assertions *assertion.Verifier
 	dispatcher *peer.Dispatcher
 	keys       *parcel.Keys
 	seal       *keys.AEAD
@@ -114,7 +117,7 @@ func NewParts(ctx context.Context, cfg Config, o Outside) (*Parts, error) {
 func (p *Parts) reach() (*peer.Peers, error) {
 	cfg := peer.Config{
 		Sources: map[string]mtls.Source{}, Funds: map[string]peer.Endpoint{}, Identity: map[string]peer.Endpoint{},
-		References: map[string]string{rules.Denmark: p.cfg.Reference.DK, rules.Sweden: p.cfg.Reference.SE},
+		References: p.legal(),
 	}
 	identity, err := endpoint(p.cfg.Identity.Address, p.cfg.Identity.Service)
 	if err != nil {
@@ -157,10 +160,11 @@ func (p *Parts) build() error {
 	for _, i := range p.cfg.Issuers {
 		issuers = append(issuers, assertion.Issuer(i))
 	}
-	assertions, err := assertion.New(issuers, zone)
+	assertions, err := assertion.New(issuers, zone, p.outside.Log)
 	if err != nil {
 		return fmt.Errorf("issuers: %w", err)
 	}
+	p.assertions = assertions
 	parcels, err := parcel.New(p.keys.Own, p.peers.FundKeys())
 	if err != nil {
 		return err
@@ -171,7 +175,7 @@ func (p *Parts) build() error {
 		Machine: cases.NewMachine(cases.Terms{
 			AckWorkdays: t.AckWorkdays, DeliverWorkdays: t.DeliverWorkdays, ReminderEvery: t.ReminderEvery, PoAValidDays: t.PoAValidDays,
 		}, workday.New()),
-		Clock: p.outside.Clock, Zone: zone, Notes: notes{}, NewID: func() string { return uuid.Must(uuid.NewV7()).String() },
+		Clock: p.outside.Clock, Zone: zone, Notes: notes{}, Records: p.records(), NewID: func() string { return uuid.Must(uuid.NewV7()).String() },
 		Wake: func() { p.dispatcher.Wake() },
 		Membership: core.MembershipRules{
 			Pension: rules.DanishPensionTable(), AdmissionArea: m.AdmissionAuto, DeletionArea: m.DeletionAuto,
@@ -187,6 +191,14 @@ func (p *Parts) build() error {
 		Tokens: page.NewCodec[store.Position](token, p.outside.Clock, tokenExpiry), Poll: p.cfg.Watch,
 	})
 	return err
+}
+
+// records writes what timers do.
+func (p *Parts) records() records { return records{p.outside.Recorder, p.legal()} }
+
+// legal is the legal reference of each country.
+func (p *Parts) legal() map[string]string {
+	return map[string]string{rules.Denmark: p.cfg.Reference.DK, rules.Sweden: p.cfg.Reference.SE}
 }
 
 // serve readies the keys of a fund that is served here.
@@ -222,9 +234,12 @@ func (p *Parts) Register(s *rpc.Server) {
 	}
 }
 
-// Components are what runs beside the calls: telling other funds. What the calendar brings about runs as jobs, see jobs.
+// Components are what runs beside the calls: telling other funds, and following the issuers' keys. What the calendar brings about runs as jobs, see jobs.
 func (p *Parts) Components() []app.Component {
-	return []app.Component{{Name: "exchange", Run: p.dispatcher.Run}}
+	return []app.Component{
+		{Name: "exchange", Run: p.dispatcher.Run},
+		{Name: "issuers", Run: func(ctx context.Context) error { return p.assertions.Run(ctx, p.cfg.Reload) }},
+	}
 }
 
 // Sweep runs once what the jobs run again and again.

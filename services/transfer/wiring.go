@@ -3,11 +3,17 @@ package transfer
 import (
 	"context"
 	"errors"
+	"strings"
+	"time"
 
+	vocabularyv1 "samvirke.dev/proto/gen/go/samvirke/vocabulary/v1"
 	"samvirke.dev/services/platform/audit"
 	"samvirke.dev/services/platform/authz"
+	"samvirke.dev/services/platform/ids"
 	"samvirke.dev/services/platform/keys"
 	"samvirke.dev/services/transfer/internal/core"
+	"samvirke.dev/services/transfer/internal/core/cases"
+	"samvirke.dev/services/transfer/internal/core/rules"
 )
 
 // notes writes what the use cases find out into the audit record.
@@ -16,6 +22,37 @@ type notes struct{}
 // Subject implements core.Notes.
 func (notes) Subject(ctx context.Context, id string, protected bool) {
 	audit.Subject(ctx, id, protected)
+}
+
+// records writes the records of what timers do.
+type records struct {
+	recorder *audit.Recorder
+	legal    map[string]string // legal reference by country
+}
+
+// Timed implements core.Records.
+func (r records) Timed(ctx context.Context, event cases.Event, started time.Time, items []core.Timed) error {
+	byFund := map[string][]audit.WorkItem{}
+	for _, i := range items {
+		byFund[i.Fund] = append(byFund[i.Fund], audit.WorkItem{Subject: i.Subject, Protected: i.Protected, CaseReference: i.TransferID})
+	}
+	for fund, people := range byFund {
+		basis := vocabularyv1.LegalBasis_LEGAL_BASIS_A6_1_C
+		if fund[:2] == rules.Sweden {
+			basis = vocabularyv1.LegalBasis_LEGAL_BASIS_A6_1_E_PUBLIC_INTEREST
+		}
+		sealed, err := r.recorder.SealWork(audit.Work{
+			EventID: ids.NewEventID(), Name: name + "." + strings.ToLower(event.String()), Operation: vocabularyv1.Operation_OPERATION_RECORD,
+			Controller: fund, Purpose: vocabularyv1.Purpose_PURPOSE_FUND_TRANSFER, LegalBasis: basis, LegalReference: r.legal[fund[:2]], Started: started,
+		}, people)
+		if err != nil {
+			return err
+		}
+		if err := r.recorder.WriteWork(ctx, sealed); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // eventID names the running call's records.

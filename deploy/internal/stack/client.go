@@ -24,7 +24,7 @@ func (s *Stack) Dial(service string, c Caller, opts ...grpc.DialOption) (*grpc.C
 
 // DialAs is Dial with any certificate.
 func (s *Stack) DialAs(service string, files localca.Files, opts ...grpc.DialOption) (*grpc.ClientConn, error) {
-	conf, err := clientConfig(service, files)
+	conf, err := clientConfig(s.known(service), files)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +70,7 @@ func (s *Stack) Healthy(ctx context.Context, service string, c Caller) error {
 // Handshake makes a TLS handshake with a service and reads on until the service has judged the certificate: with TLS
 // 1.3 the client is done before it is. It returns the service's refusal, or nil when the connection stands.
 func (s *Stack) Handshake(ctx context.Context, service string, files localca.Files) error {
-	conf, err := clientConfig(service, files)
+	conf, err := clientConfig(s.known(service), files)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,9 @@ import (
 type Program struct {
 	// Name is the service's name: in its SPIFFE id, its AppRole, its signing role, the prefix of its keys and its file names.
 	Name string
+	// As is the program as which it is known to Vault and to others, by its name: for a second installation, with an address, a database and
+	// a configuration of its own. Empty is Name.
+	As string
 	// Package is the program's import path.
 	Package string
 	// Classes are the classes of data for which it has a key-encryption key <name>-<class> of its own, beside those of every
@@ -65,7 +68,7 @@ func (s *Stack) settings(p Program, roleIDFile, secretIDFile, caFile string) map
 			"address": s.cfg.Vault.Address, "ca_file": caFile, "role_id_file": roleIDFile, "secret_id_file": secretIDFile,
 		},
 		"pki": m{
-			"mount": bootstrap.ServiceMount, "role": p.Name, "ttl": or(s.cfg.CertTTL, 12*time.Hour).String(),
+			"mount": bootstrap.ServiceMount, "role": or(p.As, p.Name), "ttl": or(s.cfg.CertTTL, 12*time.Hour).String(),
 			"trust_mounts": []string{bootstrap.OrgMount, bootstrap.PartnerMount},
 		},
 		"transit":    m{"mount": bootstrap.TransitMount},

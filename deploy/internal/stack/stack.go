@@ -165,7 +165,7 @@ func (s *Stack) bootstrap(ctx context.Context) error {
 		return fmt.Errorf("vault's anchor: %w", err)
 	}
 	for _, p := range s.cfg.Programs {
-		roleID, secretID, err := result.Credentials[p.Name].Write(s.path(p.Name))
+		roleID, secretID, err := result.Credentials[or(p.As, p.Name)].Write(s.path(p.Name))
 		if err != nil {
 			return err
 		}
@@ -195,6 +195,9 @@ func (s *Stack) spec() (bootstrap.Spec, error) {
 	}
 	out := bootstrap.Spec{TrustDomain: TrustDomain, Classes: []bootstrap.Class{orgs, partners}}
 	for _, p := range s.cfg.Programs {
+		if p.As != "" {
+			continue
+		}
 		out.Services = append(out.Services, p.service())
 		out.Keys = append(out.Keys, p.keys()...)
 	}
@@ -261,7 +264,17 @@ func (s *Stack) Close(ctx context.Context) error {
 }
 
 // binary is the file of a program.
-func (s *Stack) binary(name string) string { return s.cfg.Binaries[name] }
+func (s *Stack) binary(name string) string { return s.cfg.Binaries[s.known(name)] }
+
+// known is the name under which others know a program.
+func (s *Stack) known(name string) string {
+	for _, p := range s.cfg.Programs {
+		if p.Name == name {
+			return or(p.As, name)
+		}
+	}
+	return name
+}
 
 func (s *Stack) path(parts ...string) string {
 	return filepath.Join(append([]string{s.cfg.Dir}, parts...)...)

@@ -7,11 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/propagation"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
@@ -29,8 +29,11 @@ import (
 // requestIDField is the field of a request that makes its repetition harmless (AIP-155).
 const requestIDField = "request_id"
 
-// balanced spreads calls over all addresses that a name resolves to.
-const balanced = `{"loadBalancingConfig":[{"round_robin":{}}]}`
+// Bytes that a service may send before the gateway has read them, on a stream and on a connection.
+const (
+	streamWindow = 1 << 20
+	connWindow   = 8 << 20
+)
 
 // Config says how to reach the services.
 type Config struct {
@@ -76,8 +79,14 @@ func (b *Backends) dial(name, addr string) (*grpc.ClientConn, error) {
 	if err != nil {
 		return nil, err
 	}
+	rules, err := serviceConfig(name, b.cfg.Deadline)
+	if err != nil {
+		return nil, err
+	}
 	return grpc.NewClient("dns:///"+addr,
-		grpc.WithTransportCredentials(credentials.NewTLS(conf)), grpc.WithDefaultServiceConfig(balanced),
+		// Windows that are given make gRPC stop measuring the line with pings; they hold many of our longest answers.
+		grpc.WithStaticStreamWindowSize(streamWindow), grpc.WithStaticConnWindowSize(connWindow),
+		grpc.WithTransportCredentials(credentials.NewTLS(conf)), grpc.WithDefaultServiceConfig(rules),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(b.cfg.MaxMessage)),
 		grpc.WithUnaryInterceptor(b.unary), grpc.WithStreamInterceptor(b.stream))
 }
@@ -104,23 +113,26 @@ func (b *Backends) Close() error {
 	return errors.Join(problems...)
 }
 
-// Ready says whether traffic can pass: every service says that it serves.
-func (b *Backends) Ready(ctx context.Context) error {
-	var problems []error
-	for _, name := range b.Names() {
-		conn := b.conns[name]
-		if conn.GetState() == connectivity.Idle {
-			conn.Connect()
-		}
-		resp, err := healthv1.NewHealthClient(conn).Check(ctx, &healthv1.HealthCheckRequest{})
-		switch {
-		case err != nil:
-			problems = append(problems, fmt.Errorf("%s does not answer", name))
-		case resp.GetStatus() != healthv1.HealthCheckResponse_SERVING:
-			problems = append(problems, fmt.Errorf("%s is %s", name, resp.GetStatus()))
-		}
+// askLimit bounds the question to one service.
+const askLimit = 1500 * time.Millisecond
+
+// Serving asks every service at once whether it serves, and returns the answers by name.
+func (b *Backends) Serving(ctx context.Context) map[string]bool {
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	out := map[string]bool{}
+	for name, conn := range b.conns {
+		all.Go(func() {
+			resp, err := healthv1.NewHealthClient(conn).Check(ctx, &healthv1.HealthCheckRequest{})
+			mu.Lock()
+			defer mu.Unlock()
+			out[name] = err == nil && resp.GetStatus() == healthv1.HealthCheckResponse_SERVING
+		})
 	}
-	return errors.Join(problems...)
+	all.Wait()
+	return out
 }
 
 const healthCheck = "/grpc.health.v1.Health/Check"
@@ -140,10 +152,11 @@ func (b *Backends) outgoing(ctx context.Context, method string, request any) (co
 	if err := keyed(who.RequestID, request); err != nil {
 		return nil, err
 	}
-	md, _ := metadata.FromOutgoingContext(ctx)
-	md = md.Copy()
+	// What grpc-gateway has put there, such as the client's address and its token, is none of a service's business.
+	md := make(metadata.MD, 4)
 	b.cfg.Propagator.Inject(ctx, carrier(md))
-	return rpc.WithActingFor(metadata.NewOutgoingContext(ctx, md), who.ID), nil
+	md.Set(rpc.ActingForKey, who.ID.String())
+	return metadata.NewOutgoingContext(ctx, md), nil
 }
 
 // keyed puts the header's idempotency key into a request that can take one. A body with another key is refused: nobody can say which of the
@@ -172,8 +185,6 @@ func (b *Backends) unary(
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, b.cfg.Deadline)
-	defer cancel()
 	return explained(invoke(ctx, method, req, reply, conn, opts...))
 }
 

@@ -3,7 +3,6 @@ package edge
 import (
 	"bytes"
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"strings"
@@ -54,10 +53,20 @@ func (e *Edge) readable(next http.Handler) http.Handler {
 			e.unreadable(w, r, http.StatusBadRequest, "The body must be one JSON object.")
 			return
 		}
-		r.Body = io.NopCloser(bytes.NewReader(buffer.Bytes()))
+		r.Body = &wholeBody{Reader: *bytes.NewReader(buffer.Bytes()), raw: buffer.Bytes()}
 		next.ServeHTTP(w, r)
 	})
 }
+
+// wholeBody is a body that was read already. JSON takes it as it is.
+type wholeBody struct {
+	bytes.Reader
+
+	raw []byte
+}
+
+// Close implements io.Closer.
+func (*wholeBody) Close() error { return nil }
 
 // oneObject says whether the body begins as a JSON object and nothing follows it. What is in it is checked when it is decoded.
 func oneObject(body []byte) bool {

@@ -46,6 +46,7 @@ type Deps struct {
 	Tokens      Tokens
 	Limits      Limits
 	Retirements []Retirement
+	Workers     *Workers
 }
 
 // Edge wraps the routes.
@@ -62,7 +63,7 @@ type step func(next http.Handler) http.Handler
 
 // API is the way to the RPCs: outermost first. Whatever is refused is refused before the next step.
 func (e *Edge) API(routes http.Handler) http.Handler {
-	steps := []step{safe, e.observed, e.recovered, e.dated, e.shaped, e.identified, e.fair, e.readable, e.keyed}
+	steps := []step{e.Workers.serve, safe, e.observed, e.recovered, e.dated, e.shaped, e.identified, e.fair, e.readable, e.keyed}
 	for _, s := range slices.Backward(steps) {
 		routes = s(routes)
 	}

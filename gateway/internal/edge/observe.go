@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -23,6 +24,47 @@ const SpanName = "HTTP POST"
 // Instruments are the metrics of the gateway, named as OpenTelemetry names them. None has a label that could tell a person.
 type Instruments struct {
 	duration metric.Float64Histogram
+	options  sync.Map // of answerKey to metric.MeasurementOption: attribute sets are dear to make
+	routes   sync.Map // of the paths that are a route's pattern: patterns write themselves anew every time
+}
+
+// answerKey is what is told of an answer; there are few of them.
+type answerKey struct {
+	method, route string
+	status        int
+}
+
+func (k answerKey) attributes() []attribute.KeyValue {
+	return []attribute.KeyValue{
+		attribute.String("http.request.method", k.method), attribute.String("http.route", k.route), attribute.Int("http.response.status_code", k.status),
+	}
+}
+
+func (i *Instruments) record(ctx context.Context, k answerKey, took time.Duration) {
+	option, ok := i.options.Load(k)
+	if !ok {
+		option, _ = i.options.LoadOrStore(k, metric.WithAttributeSet(attribute.NewSet(k.attributes()...)))
+	}
+	if o, ok := option.(metric.MeasurementOption); ok {
+		i.duration.Record(ctx, took.Seconds(), o)
+	}
+}
+
+// pattern is the route that matched a path. Routes take nothing from their paths, so the two are the same and there are as many as routes;
+// one that differed would not be kept.
+func (i *Instruments) pattern(ctx context.Context, path string) string {
+	if _, ok := i.routes.Load(path); ok {
+		return path
+	}
+	pattern, ok := runtime.HTTPPattern(ctx)
+	if !ok {
+		return ""
+	}
+	text := pattern.String()
+	if text == path {
+		i.routes.Store(path, true)
+	}
+	return text
 }
 
 // NewInstruments makes them.
@@ -43,17 +85,15 @@ func (e *Edge) observed(next http.Handler) http.Handler {
 		defer span.End()
 		seen := &seen{ResponseWriter: w, status: http.StatusOK}
 		next.ServeHTTP(seen, r.WithContext(context.WithValue(ctx, seenKey{}, seen)))
-		attrs := []attribute.KeyValue{
-			attribute.String("http.request.method", methodOf(r)), attribute.String("http.route", seen.route), attribute.Int("http.response.status_code", seen.status),
-		}
+		told := answerKey{method: methodOf(r), route: seen.route, status: seen.status}
 		if span.IsRecording() {
-			span.SetAttributes(attrs...)
+			span.SetAttributes(told.attributes()...)
 			if seen.status >= http.StatusInternalServerError {
 				span.SetStatus(codes.Error, "")
 			}
 		}
 		took := e.Clock.Now().Sub(began)
-		e.Instruments.duration.Record(ctx, took.Seconds(), metric.WithAttributes(attrs...))
+		e.Instruments.record(ctx, told, took)
 		e.logged(ctx, seen, took)
 	})
 }
@@ -112,9 +152,7 @@ func (s *seen) Flush() {
 func (e *Edge) Routed(next runtime.HandlerFunc) runtime.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request, params map[string]string) {
 		if s, ok := r.Context().Value(seenKey{}).(*seen); ok {
-			if pattern, ok := runtime.HTTPPattern(r.Context()); ok {
-				s.route = pattern.String()
-			}
+			s.route = e.Instruments.pattern(r.Context(), r.URL.Path)
 			if who, ok := caller.From(r.Context()); ok {
 				s.who = who.ID.String()
 			}

@@ -53,7 +53,7 @@ func Decide(agreements Agreements, in Request) *Decision {
 	d.purpose(in)
 	d.basis(in)
 	d.references(in)
-	if d.Grant != nil && len(d.Grant.Release.Exceeds(in.Wanted)) > 0 {
+	if d.Grant != nil && !in.Method.chooses && len(d.Grant.Release.Exceeds(in.Wanted)) > 0 {
 		d.deny(commonv1.Reason_REASON_FIELDS_EXCEED)
 	}
 	return d

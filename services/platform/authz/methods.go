@@ -31,6 +31,7 @@ type Method struct {
 	internal *Release                     // what a service of ours gets: all that is no personal data
 	items    protoreflect.FieldDescriptor // the repeated message field of a batch, or nil
 	response protoreflect.MessageType
+	chooses  bool // a request lists the fields that it wants, by a list of the use case's own: that decides, and the guard holds
 }
 
 // Methods is every RPC that a server exposes, by full name.
@@ -91,6 +92,9 @@ func complete(method *Method, md protoreflect.MethodDescriptor) (*Method, error)
 		return nil, err
 	}
 	method.Rule, method.Desc, method.Plan = rule, md, NewPlan(md.Output())
+	if fields := md.Input().Fields().ByName("fields"); fields != nil {
+		method.chooses = fields.IsList() && fields.Enum() != nil
+	}
 	response, err := protoregistry.GlobalTypes.FindMessageByName(md.Output().FullName())
 	if err != nil {
 		return nil, fmt.Errorf("no type for the response of %s", method.Name)

@@ -98,6 +98,7 @@ func (p *Plan) paths() []string {
 type Release struct {
 	plan    *Plan
 	allowed map[*planField]bool
+	beyond  []string // the paths of the message that are not released
 }
 
 // NewRelease compiles the granted paths. A path releases the field and all below it. A path that names no field is an
@@ -110,6 +111,7 @@ func (p *Plan) NewRelease(paths []string) (*Release, error) {
 		}
 	}
 	r.mark(p, paths)
+	r.beyond = r.Exceeds(p.paths())
 	return r, nil
 }
 
@@ -129,7 +131,7 @@ func covered(path string, granted []string) bool {
 // Exceeds returns the wanted paths that are not released; none wanted means all that the message has (AIP-157).
 func (r *Release) Exceeds(wanted []string) []string {
 	if len(wanted) == 0 {
-		wanted = r.plan.paths()
+		return r.beyond
 	}
 	var out []string
 	for _, path := range wanted {

@@ -184,7 +184,7 @@ func (s *Server) fetch(next handler) handler {
 // transact runs a change, its idempotency and its record in one transaction.
 func (s *Server) transact(next handler) handler {
 	return func(ctx context.Context, x *Exchange) error {
-		if x.open() || !x.Method.Rule.GetChange() {
+		if x.open() || !x.Method.Rule.GetChange() || unchanging(ctx) {
 			return next(ctx, x)
 		}
 		err := s.db.InTx(ctx, func(ctx context.Context) error {

@@ -169,6 +169,16 @@ func (s *Server) Cover() (authz.Methods, error) {
 // not wait for others. It hands it on in the context that it returns.
 type Fetch func(ctx context.Context, request proto.Message) context.Context
 
+// Unchanging is what a Fetch returns when it has found out that this call of a changing RPC has nothing to change, such as a look into a
+// mailbox that is empty: the call is then answered without a transaction, and recorded as a read is. The handler must hold to it.
+func Unchanging(ctx context.Context) context.Context {
+	return context.WithValue(ctx, unchangingKey{}, true)
+}
+
+type unchangingKey struct{}
+
+func unchanging(ctx context.Context) bool { return ctx.Value(unchangingKey{}) != nil }
+
 // FetchFirst sets the fetch of an RPC, by full name. Call it before Serve.
 func (s *Server) FetchFirst(method string, f Fetch) { s.fetches[method] = f }
 

@@ -14,7 +14,7 @@ type BatchConfig struct {
 	MaxBatch int // most items of one flush; default 256
 	MaxQueue int // most items that wait for a flush; beyond it Add waits; default 4096
 
-	// Coming, if set, tells how many items are queued or under way to it. A flush then waits until half of them are queued, but no
+	// Coming, if set, tells how many items are queued or under way to it. A flush then waits until most of them are queued, but no
 	// longer than Linger: under load, few large flushes cost far less than many small ones, and a lone item still does not wait.
 	Coming func() int
 	Linger time.Duration // default 2 ms
@@ -196,7 +196,7 @@ func (b *Batcher[T]) gather() {
 func (b *Batcher[T]) enough() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.goal = min((b.coming()+1)/2, b.maxBatch)
+	b.goal = min(max(1, b.coming()*7/8), b.maxBatch) // not all: the last are those that wait for something else
 	return b.queued == 0 || b.queued >= b.goal || b.closed
 }
 

@@ -13,6 +13,8 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+
+	"golang.org/x/sync/semaphore"
 )
 
 // Dialect is the kind of database behind a DB.
@@ -28,13 +30,14 @@ const (
 type DB struct {
 	dialect  Dialect
 	cfg      Config
-	read     *sql.DB          // SQLite: connections for Query; PostgreSQL: all connections
-	lookups  *lookups         // SQLite: connections for QueryRow; PostgreSQL: nil
-	asker    *asker           // SQLite: the connection for AskAll; PostgreSQL: nil
-	writer   *writer          // SQLite: the one connection that writes; PostgreSQL: nil
-	migrator driver.Connector // SQLite: makes the connections that migrations run on
-	anchor   *sql.Conn        // keeps a database in memory alive
-	stmts    stmtCache        // SQLite: statements of read
+	read     *sql.DB             // SQLite: connections for Query; PostgreSQL: all connections
+	lookups  *lookups            // SQLite: connections for QueryRow; PostgreSQL: nil
+	asker    *asker              // SQLite: the connection for AskAll; PostgreSQL: nil
+	writer   *writer             // SQLite: the one connection that writes; PostgreSQL: nil
+	migrator driver.Connector    // SQLite: makes the connections that migrations run on
+	anchor   *sql.Conn           // keeps a database in memory alive
+	stmts    stmtCache           // SQLite: statements of read
+	room     *semaphore.Weighted // PostgreSQL: shared by transactions side by side, or taken whole by one; SQLite: nil
 	closed   atomic.Bool
 }
 

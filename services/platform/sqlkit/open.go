@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
+	"golang.org/x/sync/semaphore"
 	"modernc.org/sqlite"
 )
 
@@ -132,7 +133,7 @@ func openPostgres(_ context.Context, cfg Config) (*DB, error) {
 	pool.SetMaxOpenConns(cfg.ReadConns)
 	pool.SetMaxIdleConns(cfg.ReadConns)
 	pool.SetConnMaxLifetime(cfg.ConnLife)
-	return &DB{dialect: Postgres, cfg: cfg, read: pool}, nil
+	return &DB{dialect: Postgres, cfg: cfg, read: pool, room: semaphore.NewWeighted(sideBySide)}, nil
 }
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }

@@ -37,8 +37,9 @@ func (db *DB) InTransaction(ctx context.Context) bool { return db.txOf(ctx) != n
 // InTx reports the outcome of fn run in a write transaction that travels in the context given to fn: Exec, Query and QueryRow with
 // that context are part of it. It commits if fn returns nil; it rolls back if fn returns an error or panics (the panic goes on).
 // When another transaction is in the way, everything is rolled back and fn is run again, a bounded number of times with growing
-// random pauses: so fn must have no effect outside the transaction. A nested call joins the outer transaction; if its fn fails, the
-// outer transaction fails with that error even if its own fn returns nil.
+// random pauses: so fn must have no effect outside the transaction. After a few times in vain it is run while no other transaction of
+// this DB is, so that a crowd of changes to the same rows or to a small table all succeed, one after the other at worst. A nested call
+// joins the outer transaction; if its fn fails, the outer transaction fails with that error even if its own fn returns nil.
 //
 // Transactions are serializable on both databases. Errors: that of fn; ErrBusy when all attempts were in vain; ErrFull,
 // ErrReadOnly, ErrUnavailable (after which it is unknown whether the commit took place), or the error of the ended context.
@@ -51,7 +52,7 @@ func (db *DB) InTx(ctx context.Context, fn func(ctx context.Context) error) erro
 		return err
 	}
 	for attempt := 1; ; attempt++ {
-		err := db.once(ctx, fn)
+		err := db.attempt(ctx, attempt, fn)
 		if err == nil || !errors.Is(err, ErrBusy) || attempt >= db.cfg.MaxAttempts {
 			return err
 		}
@@ -59,6 +60,30 @@ func (db *DB) InTx(ctx context.Context, fn func(ctx context.Context) error) erro
 			return err
 		}
 	}
+}
+
+// From which attempt a transaction of PostgreSQL runs alone, and how many may run side by side before: no bound, the pool has one.
+const (
+	aloneFrom  = 3
+	sideBySide = 1 << 30
+)
+
+// attempt runs fn in one transaction, beside others at first, then alone. PostgreSQL's serializable transactions are in each other's way
+// already when they read the same page, or a table so small that all of it is read; those of many callers at once would give each other
+// up again and again. SQLite has one writer anyway.
+func (db *DB) attempt(ctx context.Context, number int, fn func(ctx context.Context) error) error {
+	if db.room == nil {
+		return db.once(ctx, fn)
+	}
+	share := int64(1)
+	if number >= aloneFrom {
+		share = sideBySide
+	}
+	if err := db.room.Acquire(ctx, share); err != nil {
+		return &Error{op: "wait for other transactions", class: err}
+	}
+	defer db.room.Release(share)
+	return db.once(ctx, fn)
 }
 
 // Bounds of the pause between attempts.

@@ -3,7 +3,9 @@ package sqlkit_test
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -246,6 +248,42 @@ func TestTransactionsAreSerializable(t *testing.T) {
 		var sum int
 		if err := db.QueryRow(t.Context(), "SELECT sum(size) FROM fund").Scan(&sum); err != nil || sum != 1 {
 			t.Errorf("sum %d, %v; want 1", sum, err)
+		}
+	})
+}
+
+// Each of a crowd reads all that the others write, so that on PostgreSQL any two are in each other's way. All must succeed, each having
+// seen all before it.
+func TestCrowdOfConflictingChangesAllSucceed(t *testing.T) {
+	t.Parallel()
+	sqltest.Each(t, func(t *testing.T, db *sqlkit.DB) {
+		schema(t, db)
+		const crowd, each = 64, 8
+		join := func(ctx context.Context, id int) error {
+			var before int
+			if err := db.QueryRow(ctx, "SELECT count(*) FROM fund").Scan(&before); err != nil {
+				return err
+			}
+			tick := time.NewTimer(time.Millisecond) // a database that is further away
+			<-tick.C
+			_, err := db.Exec(ctx, "INSERT INTO fund (id, name, size) VALUES ($1, $2, $3)", id, strconv.Itoa(id), before)
+			return err
+		}
+		var running sync.WaitGroup
+		for worker := range crowd {
+			running.Go(func() {
+				for i := range each {
+					err := db.InTx(t.Context(), func(ctx context.Context) error { return join(ctx, worker*each+i) })
+					if err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		running.Wait()
+		var different int
+		if err := db.QueryRow(t.Context(), "SELECT count(DISTINCT size) FROM fund").Scan(&different); err != nil || different != crowd*each {
+			t.Errorf("%d different counts of those before, %v; want %d", different, err, crowd*each)
 		}
 	})
 }

@@ -60,11 +60,11 @@ func together(ctx context.Context, in Stage, names []string, f fill) (_ *Running
 		return nil, err
 	}
 	for _, p := range suite.Programs() {
-		var env []string
-		if p.Name == name {
-			env = profile(name, in.Profile)
+		file := in.Profile
+		if file != "" && p.Name != name {
+			file += "." + p.Name
 		}
-		if err := suite.Start(ctx, p.Name, env...); err != nil {
+		if err := suite.Start(ctx, p.Name, profile(p.Name, file)...); err != nil {
 			return nil, err
 		}
 	}

@@ -51,7 +51,7 @@ type Running struct {
 
 // All are the services, in the order of the report.
 func All() []Service {
-	return []Service{identityService(), followedService(), gatewayService()}
+	return []Service{identityService(), followedService(), gatewayService(), insuranceService(), transferService()}
 }
 
 // Prepares are what the load process needs of them.

@@ -55,8 +55,8 @@ spec:
         - name: SAMVIRKE_{{ upper $name }}_INSTANCE
           valueFrom: {fieldRef: {fieldPath: metadata.name}}
       {{- if eq $name "gateway" }}
-      # The listener without client certificates tells more than an open port. Ready means that every service behind it serves; there is
-      # one audit service, and while it moves to another node the rest goes on, so a minute passes before the gateway is taken away.
+      # The listener without client certificates tells more than an open port. Ready means that one service behind it serves at least, and
+      # every one that is required: a service that is away does not take the routes of the others along.
       startupProbe:
         httpGet: {scheme: HTTPS, port: public, path: /livez}
         periodSeconds: 1

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 
 	"google.golang.org/protobuf/proto"
 
@@ -38,7 +39,7 @@ func (s *Server) FetchAgreement(ctx context.Context, request proto.Message) cont
 // RecordBalancing stores a balancing assessment.
 func (s *Server) RecordBalancing(ctx context.Context, in *insurancev1.RecordBalancingRequest) (*insurancev1.RecordBalancingResponse, error) {
 	assessed, err := fromDate("assessed_on", in.GetAssessedOn())
-	if err != nil {
+	if err = errors.Join(err, free("balancing_id", in.GetBalancingId())); err != nil {
 		return nil, failure(err)
 	}
 	at, err := s.deps.UseCases.RecordBalancing(ctx, s.deps.Caller(ctx), &core.Balancing{
@@ -53,7 +54,7 @@ func (s *Server) RecordBalancing(ctx context.Context, in *insurancev1.RecordBala
 // RecordConsent stores a member's consent.
 func (s *Server) RecordConsent(ctx context.Context, in *insurancev1.RecordConsentRequest) (*insurancev1.RecordConsentResponse, error) {
 	registered, err := fromDate("registered_on", in.GetRegisteredOn())
-	if err != nil {
+	if err = errors.Join(err, free("consent_id", in.GetConsentId())); err != nil {
 		return nil, failure(err)
 	}
 	at, last, err := s.deps.UseCases.RecordConsent(ctx, s.deps.Caller(ctx), in.GetHandle(), core.Consent{

@@ -14,6 +14,9 @@ import (
 
 // ShareContact puts a member into a partner's mailbox.
 func (s *Server) ShareContact(ctx context.Context, in *insurancev1.ShareContactRequest) (*insurancev1.ShareContactResponse, error) {
+	if err := free("document_reference", in.GetDocumentReference()); err != nil {
+		return nil, failure(err)
+	}
 	subject, at, err := s.deps.UseCases.Share(ctx, s.deps.Caller(ctx), sharing(in))
 	if err != nil {
 		return nil, failure(err)

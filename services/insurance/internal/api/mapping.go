@@ -12,6 +12,7 @@ import (
 	insurancev1 "samvirke.dev/proto/gen/go/samvirke/insurance/v1"
 	vocabularyv1 "samvirke.dev/proto/gen/go/samvirke/vocabulary/v1"
 	"samvirke.dev/services/insurance/internal/core"
+	"samvirke.dev/services/platform/redact"
 )
 
 // Prefixes of enum values; the core uses the names without them.
@@ -124,6 +125,15 @@ func fromMember(i int, in *insurancev1.Member) (core.Member, error) {
 	}}, nil
 }
 
+// free checks an id that a controller chooses by itself: it is kept as it is, so nothing that looks like a national number, an e-mail address
+// or a phone number may stand in it (SEC-03, SEC-06).
+func free(field, id string) error {
+	if redact.Text(id) != id {
+		return &core.InvalidError{Field: field, Want: "must not hold what looks like a national number, a phone number or an e-mail address: use an id of your own"}
+	}
+	return nil
+}
+
 func fromAgreement(in *insurancev1.PartnerAgreement) (*core.Agreement, error) {
 	from, err := fromDate("agreement.valid_from", in.GetValidFrom())
 	if err != nil {
@@ -132,6 +142,14 @@ func fromAgreement(in *insurancev1.PartnerAgreement) (*core.Agreement, error) {
 	until, err := fromDate("agreement.valid_until", in.GetValidUntil())
 	if err != nil {
 		return nil, err
+	}
+	for field, id := range map[string]string{
+		"agreement.agreement_id": in.GetAgreementId(), "agreement.balancing_id": in.GetBalancingId(),
+		"agreement.processing_agreement_id": in.GetProcessingAgreementId(),
+	} {
+		if err := free(field, id); err != nil {
+			return nil, err
+		}
 	}
 	out := &core.Agreement{
 		ID: in.GetAgreementId(), Version: in.GetVersion(), Partner: in.GetPartnerId(), Name: in.GetPartnerName(),

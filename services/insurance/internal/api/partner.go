@@ -20,9 +20,12 @@ const (
 
 // FetchShares reads the partner's mailbox.
 func (s *Server) FetchShares(ctx context.Context, in *insurancev1.FetchSharesRequest) (*insurancev1.FetchSharesResponse, error) {
-	fetching, err := s.fetching(s.deps.Caller(ctx), in)
-	if err != nil {
-		return nil, err
+	fetching, ok := ctx.Value(fetchingKey{}).(core.Fetching)
+	if !ok { // FetchMailbox could not read it: this tells why
+		var err error
+		if fetching, err = s.fetching(s.deps.Caller(ctx), in); err != nil {
+			return nil, err
+		}
 	}
 	answer, err := s.deps.UseCases.Mailbox(ctx, s.deps.Caller(ctx), fetching, s.deps.Item)
 	if err != nil {
@@ -45,8 +48,11 @@ func (s *Server) FetchMailbox(ctx context.Context, request proto.Message) contex
 	if err != nil {
 		return ctx // FetchShares tells
 	}
-	return s.deps.UseCases.FetchForMailbox(ctx, s.deps.Caller(ctx), fetching)
+	return s.deps.UseCases.FetchForMailbox(context.WithValue(ctx, fetchingKey{}, fetching), s.deps.Caller(ctx), fetching)
 }
+
+// fetchingKey finds a request as FetchMailbox has read it: opening a cursor costs something.
+type fetchingKey struct{}
 
 func (s *Server) fetching(c core.Caller, in *insurancev1.FetchSharesRequest) (core.Fetching, error) {
 	limit, err := page.Limits{Default: fetchDefault, Max: fetchMax}.Size(in.GetPageSize())

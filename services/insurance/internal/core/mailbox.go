@@ -31,8 +31,23 @@ type Delivered struct {
 // NoteItem makes the context in which item i (from 0) of an answer is noted, so that it leaves a record of its own.
 type NoteItem func(ctx context.Context, i int) context.Context
 
+// quietKey finds the terms in the context of a look into a mailbox that holds nothing new.
+type quietKey struct{}
+
+// IsQuiet says whether FetchForMailbox found nothing new: then Mailbox changes nothing, and needs no transaction. What comes in
+// meanwhile waits for the next look.
+func IsQuiet(ctx context.Context) bool { return quiet(ctx) != nil }
+
+func quiet(ctx context.Context) *Terms {
+	t, _ := ctx.Value(quietKey{}).(*Terms)
+	return t
+}
+
 // FetchForMailbox asks the identity service about everybody on the page.
 func (s *Service) FetchForMailbox(ctx context.Context, c Caller, in Fetching) context.Context {
+	if terms, err := s.store.Terms(ctx, boxOf(c)); err == nil && terms.quiet(in.After) {
+		return context.WithValue(ctx, quietKey{}, &terms)
+	}
 	items, err := s.store.ItemsAfter(ctx, boxOf(c), in.After, in.Limit)
 	if err != nil {
 		return ctx // Mailbox tells
@@ -52,6 +67,9 @@ func (s *Service) FetchForMailbox(ctx context.Context, c Caller, in Fetching) co
 // reasons when there are none. Errors: RefusedError, ErrStoreUnavailable, ErrKeysUnavailable.
 func (s *Service) Mailbox(ctx context.Context, c Caller, in Fetching, note NoteItem) (*Delivered, error) {
 	box := boxOf(c)
+	if terms := quiet(ctx); terms != nil {
+		return s.nothingNew(c, in, s.dealt(box, terms))
+	}
 	d, err := s.dealing(ctx, box)
 	if err != nil {
 		return nil, err
@@ -78,6 +96,15 @@ func (s *Service) Mailbox(ctx context.Context, c Caller, in Fetching, note NoteI
 		return nil, &RefusedError{Reasons: closed}
 	}
 	return w.out, nil
+}
+
+// nothingNew is the answer of a quiet mailbox.
+func (s *Service) nothingNew(c Caller, in Fetching, d dealing) (*Delivered, error) {
+	f := s.facts(d, c.Purpose, c.Basis, c.Special, wanted(in.Fields, d.agreed()))
+	if closed := Decide(f); len(closed) > 0 {
+		return nil, &RefusedError{Reasons: closed}
+	}
+	return &Delivered{Last: in.After}, nil
 }
 
 // callersFault says whether the partner itself asks wrongly, so that nothing of its mailbox is touched.

@@ -48,6 +48,18 @@ type Store interface {
 	Members
 }
 
+// Terms are what holds between a controller and a partner, and how far a mailbox of theirs has come.
+type Terms struct {
+	Agreement *Agreement
+	Balancing *Balancing // nil if the agreement names none, or one that is not stored
+	Last      int64      // position of the latest item; 0 if there never was one
+	Confirmed int64      // position up to which everything has arrived
+}
+
+// quiet says whether the mailbox holds nothing after a position, and what is before it is confirmed already: then a look into it changes
+// nothing.
+func (t *Terms) quiet(seq int64) bool { return t.Last <= seq && seq <= t.Confirmed }
+
 // Members keeps members with their contact data, encrypted.
 type Members interface {
 	// MemberByHandle returns a controller's member. It does the same work whether or not there is one: nobody has ID 0.
@@ -70,6 +82,9 @@ type Book interface {
 	PutAgreement(ctx context.Context, controller string, a *Agreement, now time.Time) error
 	// Partners returns all partners with which anybody has an agreement.
 	Partners(ctx context.Context) ([]string, error)
+	// Terms returns the latest agreement of a mailbox's pair, its balancing assessment and the state of the mailbox, in one look. Nobody may
+	// change what it returns. ErrNotFound when there is no agreement.
+	Terms(ctx context.Context, box Box) (Terms, error)
 	// Balancing returns a stored assessment.
 	Balancing(ctx context.Context, controller, id string) (*Balancing, error)
 	// PutBalancing keeps an assessment. The same again changes nothing; ErrConflict for another content under the same id.

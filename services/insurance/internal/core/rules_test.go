@@ -96,7 +96,8 @@ func expired(f *core.Facts)  { f.Agreement.Until = day("2026-11-22") }
 
 // The worked examples of domain rule B.8 and more of each of its rows.
 //
-// covers: SEK-10 LED-13 LED-26 MIN-29 MIN-32 MIN-45 DFH-24 DFH-28 DFH-29 DFH-30 DFH-47 GAP-06
+// covers: SEK-10 LED-12 LED-13 LED-20 LED-26 MIN-19 MIN-27 MIN-28 MIN-29 MIN-32 MIN-45 DFH-10 DFH-24 DFH-28 DFH-29 DFH-30 DFH-47 GAP-06 ACT-11
+// covers: ACT-16
 func TestDecisionTable(t *testing.T) {
 	t.Parallel()
 	all := func(rs ...core.Reason) core.Reasons { return rs }
@@ -151,6 +152,10 @@ func TestDecisionTable(t *testing.T) {
 		"P11 data from the employment agency's chat": {with(offer(), func(f *core.Facts) { f.Person.Channel = "AF_CHAT" }), all(core.SourceForbidden)},
 		"group company without art. 9":               {with(memberOffer(), group, func(f *core.Facts) { f.Special = "" }), all(core.Art9Missing)},
 		"group company, activities of the union":     {with(memberOffer(), group, func(f *core.Facts) { f.Special = core.LegitimateActivities }), nil},
+		"group company without balancing":            {with(memberOffer(), group, func(f *core.Facts) { f.Special, f.Balanced = core.LegitimateActivities, false }), all(core.BalancingMissing)},
+		"group company for another purpose":          {with(memberOffer(), group, func(f *core.Facts) { f.Special, f.Purpose = core.LegitimateActivities, core.Marketing }), all(core.PurposeNotAgreed)},
+		"information of members knows no opt-out":    {with(letters(core.MembershipAdmin), objected, optedOut), nil},
+		"a newsletter does":                          {with(letters(core.Newsletter), objected), all(core.OptedOut)},
 		"member insurer, activities are not enough":  {with(memberOffer(), func(f *core.Facts) { f.Special = core.LegitimateActivities }), all(core.Art9Missing)},
 		"the union's processor needs no art. 9":      {with(campaign("2026-11-23"), func(f *core.Facts) { f.Policy.Union = true }), nil},
 		"everything wrong at once, in order":         {with(offer(), optedOut, expired, everythingElse), all(core.AgreementInactive, core.BalancingMissing, core.OptedOut, core.Protected, core.Restricted, core.ThirdCountry, core.FieldsExceed, core.SourceForbidden)},
@@ -163,6 +168,18 @@ func TestDecisionTable(t *testing.T) {
 			}
 		})
 	}
+}
+
+// letters are what a controller has printed and posted: information that goes with the membership, or a newsletter.
+func letters(p core.Purpose) core.Facts {
+	basis := core.Obligation
+	if p == core.Newsletter {
+		basis = core.Interest
+	}
+	f := offer()
+	f.Policy.Purposes = append(f.Policy.Purposes, p)
+	f.Agreement, f.Purpose, f.Basis, f.Wanted = deal(core.PrintMail, p, basis), p, basis, core.FullName|core.Address
+	return f
 }
 
 func group(f *core.Facts) {

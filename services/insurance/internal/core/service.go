@@ -56,27 +56,20 @@ type dealing struct {
 }
 
 func (s *Service) dealing(ctx context.Context, box Box) (dealing, error) {
-	d := dealing{policy: s.policies[box.Controller]}
-	a, err := s.store.Agreement(ctx, box.Controller, box.Partner)
-	if errors.Is(err, ErrNotFound) {
-		return d, nil
+	t, err := s.store.Terms(ctx, box)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return dealing{}, fmt.Errorf("insurance: agreement: %w", err)
 	}
-	if err != nil {
-		return d, fmt.Errorf("insurance: agreement: %w", err)
-	}
-	d.agreement = a
-	if a.BalancingID == "" {
-		return d, nil
-	}
-	b, err := s.store.Balancing(ctx, box.Controller, a.BalancingID)
-	switch {
-	case errors.Is(err, ErrNotFound):
-	case err != nil:
-		return d, fmt.Errorf("insurance: balancing: %w", err)
-	default:
+	return s.dealt(box, &t), nil
+}
+
+// dealt reads terms for one purpose.
+func (s *Service) dealt(box Box, t *Terms) dealing {
+	d := dealing{policy: s.policies[box.Controller], agreement: t.Agreement}
+	if b := t.Balancing; b != nil {
 		d.balanced = b.Purpose == box.Purpose && !b.Assessed.After(s.today())
 	}
-	return d, nil
+	return d
 }
 
 // facts are those of a call without a person.

@@ -20,6 +20,21 @@ func (s *Server) fetchHandle(ctx context.Context, request proto.Message) (f fetc
 	return f
 }
 
+// fetchMembership asks how the member is protected, whatever was known before.
+func (s *Server) fetchMembership(ctx context.Context, request proto.Message) (f fetched) {
+	in, ok := request.(*transferv1.AssessDeletionRequest)
+	if !ok {
+		return fetched{err: core.ErrRegister}
+	}
+	by := s.deps.Caller(ctx)
+	m, _, err := s.deps.Core.Member(ctx, by, in.GetMembershipReference())
+	if err != nil {
+		return fetched{err: err}
+	}
+	f.protected, f.err = s.deps.Persons.Protected(ctx, by.Fund, m.Handle)
+	return f
+}
+
 // fetchNumber asks whether the number of the application is that of the person whom the case is about.
 func (s *Server) fetchNumber(ctx context.Context, request proto.Message) (f fetched) {
 	in, ok := request.(*transferv1.SubmitTransferRequest)

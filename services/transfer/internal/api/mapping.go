@@ -24,9 +24,11 @@ func toTransfer(c cases.Case) *transferv1.Transfer {
 		Rejection: transferv1.RejectionCode(c.Rejection), Correctable: c.Rejection.Correctable(), //nolint:gosec // small
 		Overdue: c.Overdue, Reminders: int32(c.Reminders), DueOn: wire.ToDate(c.Due), //nolint:gosec // at most 3
 		WithdrawalPending: c.Withdrawing, Parts: int32(c.Parts), //nolint:gosec // at most 1000
+		WithdrawalChannel: transferv1.WithdrawalChannel(c.Channel), UndoPending: c.Undoing, //nolint:gosec // small
 	}
 	for bit, reason := range []transferv1.ManualReason{
 		transferv1.ManualReason_MANUAL_REASON_PROTECTED, transferv1.ManualReason_MANUAL_REASON_DEADLINE, transferv1.ManualReason_MANUAL_REASON_WITHDRAWAL,
+		transferv1.ManualReason_MANUAL_REASON_REFUSED,
 	} {
 		if c.Manual&(1<<bit) != 0 {
 			out.Manual = append(out.Manual, reason)

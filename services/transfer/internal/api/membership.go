@@ -126,9 +126,13 @@ func (s *Server) RecordRemarks(ctx context.Context, in *transferv1.RecordRemarks
 
 // AssessDeletion decides on deletion.
 func (s *Server) AssessDeletion(ctx context.Context, in *transferv1.AssessDeletionRequest) (*transferv1.AssessDeletionResponse, error) {
+	f := take(ctx)
+	if f.err != nil {
+		return nil, failure(f.err, memberField)
+	}
 	m, d, mode, err := s.deps.Core.AssessDeletion(ctx, s.deps.Caller(ctx), in.GetMembershipReference(), core.Deleting{
 		Complete: in.GetDataComplete(), NoEnquiry: in.GetNoEnquiry(), NoDiscretion: in.GetNoDiscretion(), Restricted: in.GetRestricted(),
-		Decide: in.GetDecide(),
+		Decide: in.GetDecide(), Protected: f.protected,
 	})
 	if err != nil {
 		return nil, failure(err, memberField)

@@ -85,6 +85,7 @@ func (s *Server) Fetches() map[string]func(ctx context.Context, request proto.Me
 		transferv1.TransferService_AcknowledgeTransfer_FullMethodName: wrap(s.fetchMember),
 		transferv1.TransferService_DeliverPackage_FullMethodName:      wrap(s.fetchPart),
 		transferv1.MembershipService_AssessAdmission_FullMethodName:   wrap(s.fetchHandle),
+		transferv1.MembershipService_AssessDeletion_FullMethodName:    wrap(s.fetchMembership),
 		transferv1.TransferExchangeService_Exchange_FullMethodName:    wrap(s.fetchExchange),
 	}
 }

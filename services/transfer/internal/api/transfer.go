@@ -142,9 +142,28 @@ func (s *Server) ConfirmExit(ctx context.Context, in *transferv1.ConfirmExitRequ
 func (s *Server) WithdrawPowerOfAttorney(
 	ctx context.Context, in *transferv1.WithdrawPowerOfAttorneyRequest,
 ) (*transferv1.WithdrawPowerOfAttorneyResponse, error) {
-	c, err := s.deps.Core.Withdraw(ctx, s.deps.Caller(ctx), in.GetTransferId())
+	c, err := s.deps.Core.Withdraw(ctx, s.deps.Caller(ctx), in.GetTransferId(), cases.Channel(in.GetChannel()))
 	if err != nil {
 		return nil, failure(err, idField)
 	}
 	return &transferv1.WithdrawPowerOfAttorneyResponse{Transfer: toTransfer(c)}, nil
+}
+
+// DecideWithdrawal keeps or undoes an exit that was confirmed before the member withdrew.
+func (s *Server) DecideWithdrawal(ctx context.Context, in *transferv1.DecideWithdrawalRequest) (*transferv1.DecideWithdrawalResponse, error) {
+	undo := in.GetDecision() == transferv1.ExitDecision_EXIT_DECISION_UNDO
+	c, err := s.deps.Core.Decide(ctx, s.deps.Caller(ctx), in.GetTransferId(), undo)
+	if err != nil {
+		return nil, failure(err, idField)
+	}
+	return &transferv1.DecideWithdrawalResponse{Transfer: toTransfer(c)}, nil
+}
+
+// ResumeExchange sends again what the other fund refused.
+func (s *Server) ResumeExchange(ctx context.Context, in *transferv1.ResumeExchangeRequest) (*transferv1.ResumeExchangeResponse, error) {
+	c, err := s.deps.Core.Resume(ctx, s.deps.Caller(ctx), in.GetTransferId())
+	if err != nil {
+		return nil, failure(err, idField)
+	}
+	return &transferv1.ResumeExchangeResponse{Transfer: toTransfer(c)}, nil
 }

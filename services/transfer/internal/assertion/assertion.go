@@ -3,12 +3,15 @@
 package assertion
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -27,15 +30,50 @@ type Issuer struct {
 
 // Verifier verifies assertions. It is safe for concurrent use.
 type Verifier struct {
-	issuers map[string]jose.JSONWebKeySet
+	issuers []Issuer
 	zone    *time.Location
+	log     *slog.Logger
+
+	keys atomic.Pointer[map[string]jose.JSONWebKeySet] // by name of the issuer
 }
 
 var _ core.Assertions = (*Verifier)(nil)
 
-// New reads the keys of all issuers; without any, no assertion is believed. Secret keys in a file are refused: they have no business here.
-func New(issuers []Issuer, zone *time.Location) (*Verifier, error) {
-	v := &Verifier{issuers: map[string]jose.JSONWebKeySet{}, zone: zone}
+// New reads the keys of all issuers; without any, no assertion is believed.
+func New(issuers []Issuer, zone *time.Location, log *slog.Logger) (*Verifier, error) {
+	v := &Verifier{issuers: issuers, zone: zone, log: log}
+	keys, err := read(issuers)
+	v.keys.Store(&keys)
+	return v, err
+}
+
+// Reload reads the keys anew, so that an issuer may change them. Keys that can't be read change nothing: those at hand stay.
+func (v *Verifier) Reload(ctx context.Context) {
+	keys, err := read(v.issuers)
+	if err != nil {
+		v.log.ErrorContext(ctx, "keys of issuers of powers of attorney can't be read; those from before stay", "error", err)
+		return
+	}
+	v.keys.Store(&keys)
+}
+
+// Run reloads every so often until ctx ends.
+func (v *Verifier) Run(ctx context.Context, every time.Duration) error {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			v.Reload(ctx)
+		}
+	}
+}
+
+// read reads all files. Secret keys in one are refused: they have no business there.
+func read(issuers []Issuer) (map[string]jose.JSONWebKeySet, error) {
+	out := map[string]jose.JSONWebKeySet{}
 	for _, i := range issuers {
 		raw, err := os.ReadFile(i.JWKSFile)
 		if err != nil {
@@ -53,9 +91,9 @@ func New(issuers []Issuer, zone *time.Location) (*Verifier, error) {
 		if i.Name == "" || len(set.Keys) == 0 {
 			return nil, errors.New("an issuer needs a name and keys")
 		}
-		v.issuers[i.Name] = set
+		out[i.Name] = set
 	}
-	return v, nil
+	return out, nil
 }
 
 // claims are what an assertion says, beside the registered claims of RFC 7519: iss, sub (canonical national number), aud (the fund that
@@ -83,7 +121,7 @@ func (v *Verifier) Verify(text string) (cases.PowerOfAttorney, error) {
 	if err := token.UnsafeClaimsWithoutVerification(&named); err != nil {
 		return cases.PowerOfAttorney{}, core.ErrAssertion
 	}
-	keys, known := v.issuers[named.Issuer]
+	keys, known := (*v.keys.Load())[named.Issuer]
 	if !known {
 		return cases.PowerOfAttorney{}, core.ErrAssertion
 	}

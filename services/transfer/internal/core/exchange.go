@@ -23,6 +23,7 @@ type Envelope struct {
 	Offer      *OfferBody    `json:"offer,omitempty"`
 	Report     *cases.Report `json:"report,omitempty"`
 	Withdrawal bool          `json:"withdrawal,omitempty"`
+	Channel    cases.Channel `json:"channel,omitempty"` // of a withdrawal
 	// Part is what a report of a delivery carries; filled in when it is sent, nil in one whose content was erased meanwhile.
 	Part *store.Part `json:"-"`
 }
@@ -58,12 +59,13 @@ func (s *Service) send(ctx context.Context, c *cases.Case, e Envelope) error {
 		return errors.Join(ErrKeys, err)
 	}
 	c.OutSeq++
-	err = s.Store.Send(ctx, store.Message{TransferID: c.ID, Fund: c.Fund, Other: c.Other, Seq: c.OutSeq, Lane: laneOf(c.ID), Body: sealed})
+	err = s.Store.Send(ctx, store.Message{TransferID: c.ID, Fund: c.Fund, Other: c.Other, Seq: c.OutSeq, Lane: LaneOf(c.ID), Body: sealed})
 	s.Wake()
 	return err
 }
 
-func laneOf(id string) int {
+// LaneOf is the lane of a transfer's messages.
+func LaneOf(id string) int {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(id)) // a hash never fails
 	return int(h.Sum32() % Lanes)
@@ -213,17 +215,20 @@ func (s *Service) told(ctx context.Context, e Envelope) (Outcome, error) {
 	}
 	c.PeerSeq = e.Seq
 	if e.Withdrawal {
-		return s.toldWithdrawal(ctx, c)
+		return s.toldWithdrawal(ctx, c, e.Channel)
 	}
 	if e.Report == nil {
 		return Refused, nil
+	}
+	if e.Report.Event == cases.AskUndo {
+		return s.toldUndo(ctx, c)
 	}
 	_, err = s.take(ctx, c, step{
 		event: e.Report.Event, actor: actorIn(*e.Report),
 		move: func(_ context.Context, c cases.Case) (cases.Case, error) {
 			return s.Machine.Follow(c, *e.Report, s.Today())
 		},
-		then: func(ctx context.Context, c *cases.Case) error { return s.follow(ctx, *c, e) },
+		then: func(ctx context.Context, next *cases.Case) error { return s.follow(ctx, *next, e, c.Effective) },
 	})
 	if errors.Is(err, cases.ErrState) || errors.Is(err, cases.ErrGuard) || errors.Is(err, cases.ErrWrongActor) {
 		return Refused, nil
@@ -238,31 +243,46 @@ func actorIn(r cases.Report) cases.Party {
 		return cases.Member
 	case cases.ExpirePoA:
 		return cases.System
+	case cases.UndoExit:
+		return cases.Receiving
 	default:
 		return cases.Releasing
 	}
 }
 
 // toldWithdrawal ends the releasing fund's record, or brings a person in; where it is too late, nothing changes.
-func (s *Service) toldWithdrawal(ctx context.Context, c cases.Case) (Outcome, error) {
+func (s *Service) toldWithdrawal(ctx context.Context, c cases.Case, ch cases.Channel) (Outcome, error) {
 	if c.Side != cases.Releasing {
 		return Refused, nil
 	}
-	_, err := s.withdraw(ctx, c)
+	_, err := s.withdraw(ctx, c, ch)
 	if errors.Is(err, cases.ErrState) || errors.Is(err, cases.ErrWrongActor) {
 		return Applied, s.Store.Advance(ctx, c)
 	}
 	return Applied, err
 }
 
-// follow is what a report brings with it in the receiving fund: the part, or the person's new time.
-func (s *Service) follow(ctx context.Context, c cases.Case, e Envelope) error {
+// follow is what a report brings with it: the part, or the person's new time, or the old one again; moved is the day of the move before.
+func (s *Service) follow(ctx context.Context, c cases.Case, e Envelope, moved civil.Date) error {
 	if e.Part != nil {
 		return s.Store.PutPart(ctx, c.ID, c.Fund, *e.Part)
 	}
-	if e.Report.Event != cases.ConfirmExit {
+	switch e.Report.Event {
+	case cases.ConfirmExit:
+		return s.followExit(ctx, c)
+	case cases.UndoExit:
+		done, err := s.Store.Undo(ctx, c.Subject, c.Fund, c.Other, moved, c.ID)
+		if err == nil && !done {
+			err = cases.GuardError{Guard: cases.GuardDate}
+		}
+		return err
+	default:
 		return nil
 	}
+}
+
+// followExit begins the person's new time.
+func (s *Service) followExit(ctx context.Context, c cases.Case) error {
 	_, err := s.Store.PeriodOf(ctx, c.Subject, store.Forever)
 	if errors.Is(err, store.ErrNotFound) { // when that fund's time began is not ours to know
 		err = s.Store.Begin(ctx, c.Subject, store.Period{Fund: c.Other, First: 1})

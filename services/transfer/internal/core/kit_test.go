@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -134,12 +135,26 @@ type notes struct{}
 
 func (notes) Subject(context.Context, string, bool) {}
 
+// records remember what timers did.
+type records struct {
+	mu    sync.Mutex
+	items map[cases.Event][]core.Timed
+}
+
+func (r *records) Timed(_ context.Context, event cases.Event, _ time.Time, items []core.Timed) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.items[event] = append(r.items[event], items...)
+	return nil
+}
+
 // samvirke is one running service without its transport.
 type samvirke struct {
 	*core.Service
 
 	db    *sqlkit.DB
 	store *sqlstore.Store
+	timed *records
 }
 
 // newSamvirke serves the funds from one database.
@@ -155,14 +170,15 @@ func newSamvirke(t testing.TB, clk clock.Clock, cfg sqlkit.Config, hosted ...str
 	zone, err := time.LoadLocation("Europe/Copenhagen")
 	must(t, err)
 	st := sqlstore.New(db)
+	timed := &records{items: map[cases.Event][]core.Timed{}}
 	s, err := core.New(core.Deps{
 		Store: st, Machine: cases.NewMachine(cases.DefaultTerms(), workday.New()), Directory: d, Sealer: plain{}, Index: index{},
-		Assertions: assertions{}, Parcels: parcels{}, Clock: clk, Zone: zone, Notes: notes{}, Wake: func() {},
+		Assertions: assertions{}, Parcels: parcels{}, Clock: clk, Zone: zone, Notes: notes{}, Records: timed, Wake: func() {},
 		NewID:      func() string { return fmt.Sprintf("%s-%08d", hosted[0], count.Add(1)) },
 		Membership: core.MembershipRules{Pension: rules.DanishPensionTable(), Deletion: rules.DefaultDeletionTerms(), AdmissionArea: true, DeletionArea: true},
 	})
 	must(t, err)
-	return &samvirke{s, db, st}
+	return &samvirke{s, db, st, timed}
 }
 
 // carry sends everything that waits in from to the other one, in order, until nothing is left or it is refused. It says how many were
@@ -228,6 +244,12 @@ func caller(fund string) core.Caller { return core.Caller{Fund: fund, Actor: "em
 func part(ctx context.Context, s *samvirke, fund, id string, n int, kind cases.PackageKind, last bool) (store.Part, error) {
 	return s.Wrap(ctx, caller(fund), id, cases.Part{Number: n, Kind: kind, Last: last}, []byte("content of the part"))
 }
+
+// How a member withdrew.
+const (
+	phone  cases.Channel = 2
+	letter cases.Channel = 3
+)
 
 // day is a date that is written rightly.
 func day(text string) civil.Date {

@@ -165,25 +165,26 @@ type DuesReport struct {
 func (s *Service) RecordDues(ctx context.Context, by Caller, r DuesReport) (store.Membership, error) {
 	var out store.Membership
 	err := s.Store.InTx(ctx, func(ctx context.Context) error {
-		_, err := s.membership(ctx, by.Fund, r.Membership)
+		m, err := s.membership(ctx, by.Fund, r.Membership)
 		if errors.Is(err, ErrNotFound) && r.Handle != "" && !r.Since.IsZero() {
-			err = s.Store.PutMembership(ctx, store.Membership{
-				Fund: by.Fund, Reference: r.Membership, Handle: r.Handle, First: r.Since, Version: 1,
-				Dues: rules.Dues{State: rules.Paid, PaidThrough: r.PaidThrough},
-			})
+			m = store.Membership{
+				Fund: by.Fund, Reference: r.Membership, Handle: r.Handle, First: r.Since, Dues: rules.Dues{State: rules.Paid, PaidThrough: r.PaidThrough},
+			}
+			s.Notes.Subject(ctx, SubjectID(by.Fund, r.Handle), false)
+			err = nil
 		}
 		if err != nil {
 			return err
 		}
-		out, err = s.change(ctx, by.Fund, r.Membership, func(_ context.Context, m *store.Membership) error {
-			m.Dues.Debt, m.Dues.Disputed = r.Debt, r.Disputed
-			if m.Dues.State == rules.Paid {
-				m.Dues.PaidThrough = r.PaidThrough
-			}
-			m.Dues = m.Dues.At(s.Today(), r.MonthEnded, s.Membership.Deletion)
-			return nil
-		})
-		return err
+		m.Dues = m.Dues.At(s.Today(), false, s.Membership.Deletion)
+		m.Dues.Debt, m.Dues.Disputed = r.Debt, r.Disputed
+		if m.Dues.State == rules.Paid {
+			m.Dues.PaidThrough = r.PaidThrough
+		}
+		m.Dues = m.Dues.At(s.Today(), r.MonthEnded, s.Membership.Deletion)
+		m.Version++
+		out = m
+		return s.Store.PutMembership(ctx, m)
 	})
 	return out, err
 }
@@ -273,13 +274,20 @@ func (s *Service) AssessDeletion(ctx context.Context, by Caller, reference strin
 	return m, d, mode, err
 }
 
-// Uphold lifts a deletion after a complaint; only an employee may.
+// Uphold lifts a deletion after a complaint; only an employee may, and not the one who decided on it (domain rule B.6).
 func (s *Service) Uphold(ctx context.Context, by Caller, reference string) (store.Membership, store.Decision, error) {
 	var d store.Decision
 	if !by.Human() {
 		return store.Membership{}, d, cases.GuardError{Guard: cases.GuardHuman}
 	}
 	m, err := s.change(ctx, by.Fund, reference, func(ctx context.Context, m *store.Membership) (err error) {
+		before, err := s.Store.Decisions(ctx, by.Fund, reference, maxDecisions)
+		if err != nil {
+			return err
+		}
+		if i := slices.IndexFunc(before, func(d store.Decision) bool { return d.RuleID == ruleDeletion }); i >= 0 && before[i].DecidedBy == by.Actor {
+			return cases.GuardError{Guard: cases.GuardOtherPerson}
+		}
 		if m.Dues, err = m.Dues.Uphold(true); err != nil {
 			return err
 		}

@@ -105,6 +105,20 @@ type Parcels interface {
 // Clock tells the present moment.
 type Clock interface{ Now() time.Time }
 
+// Timed is what a timer did to a record, for the audit record.
+type Timed struct {
+	Fund       string // whose record it is, and so on whose responsibility
+	TransferID string
+	Subject    string // as Notes gets it
+	Protected  bool
+}
+
+// Records writes the audit records of what timers do, without a call (domain C.5).
+type Records interface {
+	// Timed writes one record for each, durably with the transaction of ctx. All are of one event.
+	Timed(ctx context.Context, event cases.Event, started time.Time, items []Timed) error
+}
+
 // Notes writes what a use case finds out into the audit record.
 type Notes interface {
 	// Subject notes whom the call is about: the keyed index, never a number.

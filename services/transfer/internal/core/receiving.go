@@ -139,48 +139,6 @@ func (s *Service) Cancel(ctx context.Context, by Caller, id string) (cases.Case,
 	})
 }
 
-// Withdraw records, in either fund, that the member takes the power of attorney back.
-func (s *Service) Withdraw(ctx context.Context, by Caller, id string) (cases.Case, error) {
-	var out cases.Case
-	err := s.Store.InTx(ctx, func(ctx context.Context) error {
-		c, err := s.get(ctx, by.Fund, id)
-		if err != nil {
-			return err
-		}
-		out, err = s.withdraw(ctx, c)
-		return err
-	})
-	return out, err
-}
-
-// withdraw is also what a releasing fund does when the receiving one tells it.
-func (s *Service) withdraw(ctx context.Context, c cases.Case) (cases.Case, error) {
-	next, err := s.Machine.Withdraw(c, cases.Member, s.Today())
-	if err != nil {
-		return c, err
-	}
-	event := cases.Withdraw
-	switch {
-	case next.Withdrawing:
-		event = cases.WithdrawalAsked
-	case next.State == cases.ExitConfirmed:
-		event = cases.ManualSet
-	}
-	return s.take(ctx, c, step{
-		event: event, actor: cases.Member, move: func(context.Context, cases.Case) (cases.Case, error) { return next, nil },
-		then: func(ctx context.Context, c *cases.Case) error {
-			switch {
-			case next.Withdrawing:
-				return s.send(ctx, c, Envelope{Withdrawal: true})
-			case c.Side == cases.Releasing:
-				return s.send(ctx, c, Envelope{Report: &cases.Report{Event: event}})
-			default:
-				return nil
-			}
-		},
-	})
-}
-
 // certificate digests what an erasure certificate says.
 func certificate(c cases.Case, parts int, at time.Time) []byte {
 	h := sha256.New()

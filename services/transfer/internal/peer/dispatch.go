@@ -23,15 +23,16 @@ const batch = 32
 const (
 	firstPause = 200 * time.Millisecond
 	maxPause   = time.Minute
-	// refusedPause is how long a message waits that the other fund refused; the deadlines call a person in.
-	refusedPause = 10 * time.Minute
-	// earlyPause is how long one waits that came before another one.
-	earlyPause = 50 * time.Millisecond
+	// earlyPause is how long one waits that came before another one; it doubles with every try, up to earlyDoubles times.
+	earlyPause   = 50 * time.Millisecond
+	earlyDoubles = 10
 )
 
-// Messages are the messages that wait, as the core reads them; *core.Service has Read.
+// Messages are the messages that wait, as the core reads them; *core.Service is one.
 type Messages interface {
 	Read(ctx context.Context, m store.Message) (core.Envelope, error)
+	// Refused keeps what the other fund refuses from being sent again, and calls a person in.
+	Refused(ctx context.Context, m store.Message) error
 }
 
 // Dispatcher tells other funds what they have to be told, each lane in order, until it is confirmed.
@@ -207,9 +208,9 @@ func (d *Dispatcher) settle(ctx context.Context, m store.Message, o core.Outcome
 	case core.Applied, core.Duplicate:
 		return d.store.Sent(ctx, m.ID)
 	case core.TooEarly:
-		return d.store.Later(ctx, m.ID, d.clock.Now().Add(earlyPause))
+		return d.store.Later(ctx, m.ID, d.clock.Now().Add(earlyPause<<min(m.Tries, earlyDoubles)))
 	default:
 		d.log.WarnContext(ctx, "another fund refused a message", "fund", m.Other, "transfer_id", m.TransferID)
-		return d.store.Later(ctx, m.ID, d.clock.Now().Add(refusedPause))
+		return d.messages.Refused(ctx, m)
 	}
 }

@@ -94,6 +94,15 @@ type Filter struct {
 // Due names a record whose time has come.
 type Due struct{ ID, Fund string }
 
+// Missed is a record whose day has passed.
+type Missed struct {
+	Due
+
+	Handle    string
+	Subject   []byte
+	Protected bool
+}
+
 // Address is what the address subscription of a record still needs.
 type Address int
 
@@ -176,9 +185,9 @@ type Transfers interface {
 	Certify(ctx context.Context, id, fund string, e Erasure) error
 	Certificate(ctx context.Context, id, fund string) (Erasure, error)
 
-	// MissAll counts a missed deadline for at most limit records whose day has passed, adds their events, and says how many. next is the
+	// MissAll counts a missed deadline for at most limit records whose day has passed, adds their events, and says which. next is the
 	// next deadline by country.
-	MissAll(ctx context.Context, today civil.Date, next map[string]civil.Date, at time.Time, limit int) (int, error)
+	MissAll(ctx context.Context, today civil.Date, next map[string]civil.Date, at time.Time, limit int) ([]Missed, error)
 	// ExpiredPoA and DayReached return at most limit records whose power of attorney is over, or whose day has come.
 	ExpiredPoA(ctx context.Context, today civil.Date, limit int) ([]Due, error)
 	DayReached(ctx context.Context, today civil.Date, limit int) ([]Due, error)
@@ -196,10 +205,13 @@ type Transfers interface {
 type Outbox interface {
 	// Send adds a message. Errors: ErrDuplicate.
 	Send(ctx context.Context, m Message) error
-	// Unsent returns at most limit messages of a lane in order, leaving out those of later times.
+	// Unsent returns at most limit messages of a lane in order, leaving out those of later times and those of transfers that are parked.
 	Unsent(ctx context.Context, fund, other string, lane int, now time.Time, limit int) ([]Message, error)
-	// Lanes returns every pair of funds and lane that has messages.
+	// Lanes returns every pair of funds and lane that has messages which are not parked.
 	Lanes(ctx context.Context) ([]Message, error)
+	// Park keeps the messages of a transfer, later ones too, from being sent until Unpark.
+	Park(ctx context.Context, transferID, fund string) error
+	Unpark(ctx context.Context, transferID, fund string) error
 	// Sent drops a message; Later puts it off.
 	Sent(ctx context.Context, id int64) error
 	Later(ctx context.Context, id int64, next time.Time) error
@@ -216,6 +228,8 @@ type Periods interface {
 	// Move ends the period of fund from on the day before day, and begins one of fund to on it. Doing it again changes nothing. Errors:
 	// ErrInvariant if the person is not in from on the day before, or has moved since.
 	Move(ctx context.Context, subject []byte, from, to string, day civil.Date, transferID string) error
+	// Undo takes a Move back and says whether it could: not when the person has moved on since. Doing it again changes nothing.
+	Undo(ctx context.Context, subject []byte, from, to string, day civil.Date, transferID string) (bool, error)
 }
 
 // Memberships keeps a fund's own members.

@@ -104,14 +104,14 @@ func ToExchange(e core.Envelope, why *commonv1.RequestContext) *transferv1.Excha
 	case e.Report != nil:
 		report := &transferv1.TransferReport{
 			Kind: transferv1.TransferEventKind(e.Report.Event), Rejection: transferv1.RejectionCode(e.Report.Rejection), //nolint:gosec // small
-			EffectiveOn: ToDate(e.Report.Effective),
+			EffectiveOn: ToDate(e.Report.Effective), Channel: transferv1.WithdrawalChannel(e.Report.Channel), //nolint:gosec // small
 		}
 		if e.Part != nil {
 			report.Part = &transferv1.PartContent{Receipt: ToReceipt(*e.Part), Content: e.Part.Content}
 		}
 		out.Message = &transferv1.ExchangeRequest_Report{Report: report}
 	default:
-		out.Message = &transferv1.ExchangeRequest_Withdrawal{Withdrawal: &transferv1.Withdrawal{}}
+		out.Message = &transferv1.ExchangeRequest_Withdrawal{Withdrawal: &transferv1.Withdrawal{Channel: transferv1.WithdrawalChannel(e.Channel)}} //nolint:gosec // small
 	}
 	return out
 }
@@ -136,13 +136,14 @@ func FromExchange(in *transferv1.ExchangeRequest, from string) (core.Envelope, e
 		}
 		e.Report = &cases.Report{
 			Event: cases.Event(m.Report.GetKind()), Rejection: cases.RejectionCode(m.Report.GetRejection()), Effective: effective,
+			Channel: cases.Channel(m.Report.GetChannel()),
 		}
 		if p := m.Report.GetPart(); p != nil {
 			e.Part = fromPart(p)
 			e.Report.Part = e.Part.Part
 		}
 	case *transferv1.ExchangeRequest_Withdrawal:
-		e.Withdrawal = true
+		e.Withdrawal, e.Channel = true, cases.Channel(m.Withdrawal.GetChannel())
 	}
 	return e, nil
 }

@@ -20,11 +20,56 @@ func (s *Store) Agreement(ctx context.Context, controller, partner string) (*cor
 	if err != nil {
 		return nil, failure("agreement", err)
 	}
+	return s.read(body)
+}
+
+// maxRead bounds how many agreements are remembered as read.
+const maxRead = 1024
+
+// read reads a stored agreement, each only once: nobody changes what it returns.
+func (s *Store) read(body string) (*core.Agreement, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a := s.agreements[body]; a != nil {
+		return a, nil
+	}
 	a := new(core.Agreement)
 	if err := json.Unmarshal([]byte(body), a); err != nil {
 		return nil, fmt.Errorf("sqlstore: a stored agreement can't be read: %w", err)
 	}
+	if s.agreements == nil || len(s.agreements) >= maxRead {
+		s.agreements = map[string]*core.Agreement{}
+	}
+	s.agreements[body] = a
 	return a, nil
+}
+
+// Terms implements core.Book.
+func (s *Store) Terms(ctx context.Context, box core.Box) (core.Terms, error) {
+	var body string
+	var purpose, assessed *string
+	var last, confirmed *int64
+	err := s.db.QueryRow(ctx, `SELECT a.body, b.purpose, b.assessed_on, m.last_seq, m.confirmed FROM agreement a
+		LEFT JOIN balancing b ON b.controller = a.controller AND b.balancing_id = a.balancing_id
+		LEFT JOIN mailbox m ON m.controller = a.controller AND m.partner = a.partner AND m.purpose = $3 AND m.basis = $4
+		WHERE a.controller = $1 AND a.partner = $2 ORDER BY a.version DESC LIMIT 1`, key(box)...).Scan(&body, &purpose, &assessed, &last, &confirmed)
+	if err != nil {
+		return core.Terms{}, failure("terms", err)
+	}
+	var t core.Terms
+	if t.Agreement, err = s.read(body); err != nil {
+		return core.Terms{}, err
+	}
+	if purpose != nil && assessed != nil {
+		t.Balancing = &core.Balancing{ID: t.Agreement.BalancingID, Purpose: core.Purpose(*purpose)}
+		if t.Balancing.Assessed, err = core.ParseDay(*assessed); err != nil {
+			return core.Terms{}, err
+		}
+	}
+	if last != nil && confirmed != nil {
+		t.Last, t.Confirmed = *last, *confirmed
+	}
+	return t, nil
 }
 
 // PutAgreement implements core.Book.
@@ -44,8 +89,8 @@ func (s *Store) PutAgreement(ctx context.Context, controller string, a *core.Agr
 		case before.Version >= a.Version:
 			return core.ErrConflict
 		}
-		_, err = s.exec(ctx, "put agreement", `INSERT INTO agreement (controller, partner, version, body, registered_at) VALUES ($1, $2, $3, $4, $5)`,
-			controller, a.Partner, int64(a.Version), string(body), sqlkit.Micros(now))
+		_, err = s.exec(ctx, "put agreement", `INSERT INTO agreement (controller, partner, version, body, registered_at, balancing_id)
+			VALUES ($1, $2, $3, $4, $5, $6)`, controller, a.Partner, int64(a.Version), string(body), sqlkit.Micros(now), a.BalancingID)
 		return err
 	})
 }

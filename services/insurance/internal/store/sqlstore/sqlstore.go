@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"sync"
 	"time"
 
 	"samvirke.dev/services/insurance/internal/core"
@@ -32,6 +33,9 @@ func Migrations() fs.FS {
 // Store is a store.Store on a database. It does not own the database.
 type Store struct {
 	db *sqlkit.DB
+
+	mu         sync.Mutex                 // guards agreements
+	agreements map[string]*core.Agreement // as read, by what is stored
 }
 
 // New returns the store on a database that was migrated.

@@ -29,6 +29,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"the share that goes on is found before a stopped one": subjects,
 		"mailboxes are apart and in order":                     mailboxes,
 		"positions have no gaps when many append":              appendMany,
+		"agreement, balancing and mailbox in one look":         terms,
 		"only confirmed and old items are forgotten":           forgetItems,
 		"disclosures come newest first, page by page":          disclosures,
 		"erasing leaves the pseudonym and the disclosures":     erase,
@@ -354,6 +355,39 @@ func forgetItems(t *testing.T, s store.Store) {
 	}
 	if got, err := s.ItemsAfter(ctx, box(), 0, 10); err != nil || len(got) != 1 || got[0].Seq != 4 {
 		t.Errorf("%+v %v", got, err)
+	}
+}
+
+func terms(t *testing.T, s store.Store) {
+	ctx := t.Context()
+	look := func(last, confirmed int64, balanced bool) {
+		t.Helper()
+		got, err := s.Terms(ctx, box())
+		if err != nil || got.Agreement.Partner != partner || got.Last != last || got.Confirmed != confirmed || (got.Balancing != nil) != balanced {
+			t.Errorf("%+v %v", got, err)
+		}
+	}
+	_, err := s.Terms(ctx, box())
+	want(t, err, core.ErrNotFound)
+	must(t, s.PutAgreement(ctx, controller, &core.Agreement{Partner: partner, Version: 1, BalancingID: "b"}, Moment(0)))
+	look(0, 0, false)
+	day := core.Day{Year: 2026, Month: 1, Day: 2}
+	must(t, s.PutBalancing(ctx, controller, &core.Balancing{ID: "b", Purpose: core.InsuranceOffer, Assessed: day}, Moment(0)))
+	must(t, s.PutBalancing(ctx, "SE:1", &core.Balancing{ID: "c", Purpose: core.InsuranceOffer, Assessed: day}, Moment(0)))
+	look(0, 0, true)
+	one := aShare(Member(t, s, "h"), "x")
+	must(t, s.PutShare(ctx, one))
+	must(t, s.Append(ctx, box(), one.ID, core.ItemNew, Moment(0)))
+	must(t, s.Append(ctx, box(), one.ID, core.ItemChanged, Moment(1)))
+	look(2, 0, true)
+	must(t, s.Confirm(ctx, box(), 1))
+	look(2, 1, true)
+	must(t, s.PutAgreement(ctx, controller, &core.Agreement{Partner: partner, Version: 2, BalancingID: "c"}, Moment(1)))
+	look(2, 1, false) // the later version counts, and another controller's assessment does not
+	other := box()
+	other.Basis = core.Consented
+	if got, err := s.Terms(ctx, other); err != nil || got.Last != 0 || got.Confirmed != 0 {
+		t.Errorf("another mailbox: %+v %v", got, err)
 	}
 }
 

@@ -57,6 +57,10 @@ const (
 	GuardCountry      = "CROSS_BORDER"
 	GuardFund         = "NOT_A_FUND"
 	GuardNotYet       = "DAY_NOT_REACHED"
+	GuardNoWithdrawal = "NO_WITHDRAWAL_TO_DECIDE"
+	GuardUndoing      = "UNDO_PENDING"
+	GuardOtherPerson  = "OTHER_PERSON_NEEDED"
+	GuardNotRefused   = "NOTHING_WAS_REFUSED"
 )
 
 // Level is how surely the member was authenticated.
@@ -127,8 +131,12 @@ type Case struct {
 	Protected  bool
 	// Withdrawing means: the receiving fund has asked the releasing one to end the case, and waits.
 	Withdrawing bool
-	PeerSeq     int64 // last message of the other fund that was applied
-	OutSeq      int64 // last message written to the other fund
+	// Channel is how the member withdrew.
+	Channel Channel
+	// Undoing means: the releasing fund has asked the receiving one whether the exit can still be undone, and waits.
+	Undoing bool
+	PeerSeq int64 // last message of the other fund that was applied
+	OutSeq  int64 // last message written to the other fund
 }
 
 // PackageKind is a kind of data package, as bits.

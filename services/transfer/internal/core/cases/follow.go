@@ -10,13 +10,14 @@ type Report struct {
 	Rejection RejectionCode `json:"rejection,omitempty"`
 	Part      Part          `json:"part,omitzero"`
 	Effective civil.Date    `json:"effective,omitempty"`
+	Channel   Channel       `json:"channel,omitempty"`
 }
 
 // Follow applies a report to the receiving fund's record. Reports come in order, so whatever does not fit is refused as a fault of the
 // other side: a record never takes a step that the table of domain rule B.9 does not know.
 func (m *Machine) Follow(c Case, r Report, today civil.Date) (Case, error) {
 	if c.Side != Receiving {
-		return c, ErrWrongActor
+		return c.answered(r.Event)
 	}
 	switch r.Event {
 	case Acknowledge:
@@ -41,12 +42,16 @@ func (m *Machine) Follow(c Case, r Report, today civil.Date) (Case, error) {
 		c.Effective = r.Effective
 		return c.to(ExitConfirmed), nil
 	case Withdraw, ExpirePoA:
+		c.Channel = max(c.Channel, r.Channel)
 		return c.ended(r.Event)
-	case ManualSet:
+	case ManualSet, KeepExit:
 		if c.State != ExitConfirmed && c.State != Effective {
-			return c, StateError{c.State, ManualSet}
+			return c, StateError{c.State, r.Event}
 		}
-		c.Withdrawing = false
+		if r.Event == KeepExit {
+			return c.kept(), nil
+		}
+		c.Withdrawing, c.Channel = false, max(c.Channel, r.Channel)
 		c.Manual |= ManualWithdrawal
 		return c.noted(), nil
 	default:

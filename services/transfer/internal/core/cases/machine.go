@@ -328,15 +328,18 @@ func (m *Machine) Reach(c Case, actor Party, today civil.Date) (Case, error) {
 	if err := c.allow(DayReached, actor); err != nil {
 		return c, err
 	}
-	if today < c.Effective {
+	switch {
+	case today < c.Effective:
 		return c, GuardError{GuardNotYet}
+	case c.Undoing:
+		return c, GuardError{GuardUndoing}
 	}
 	return c.to(Effective), nil
 }
 
 // Withdraw records that the member takes the power of attorney back. Before the exit is confirmed the case ends; after it, a person
 // decides. In the receiving fund's record of a case that was handed over, the releasing fund's word is awaited.
-func (m *Machine) Withdraw(c Case, actor Party, today civil.Date) (Case, error) {
+func (m *Machine) Withdraw(c Case, actor Party, ch Channel, today civil.Date) (Case, error) {
 	if err := c.allow(Withdraw, actor); err != nil {
 		return c, err
 	}
@@ -347,6 +350,9 @@ func (m *Machine) Withdraw(c Case, actor Party, today civil.Date) (Case, error) 
 		return c, StateError{c.State, Withdraw}
 	case c.Side == Receiving && c.Withdrawing:
 		return c, StateError{c.State, Withdraw}
+	}
+	c.Channel = ch
+	switch {
 	case c.Side == Receiving && c.State >= Requested:
 		c.Withdrawing = true
 		return c.noted(), nil

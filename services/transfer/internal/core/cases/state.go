@@ -67,7 +67,8 @@ func (p Party) Other() Party {
 type Event int
 
 // The events (domain rule B.9). WithdrawalAsked is the receiving fund's note that it told the releasing fund of a withdrawal and waits for
-// the outcome; ManualSet that a person must look at the case.
+// the outcome; ManualSet that a person must look at the case; KeepExit and AskUndo what that person of the releasing fund decided about a
+// confirmed exit, UndoExit that the receiving fund could undo it; ResumeExchange that refused messages are sent again.
 const (
 	Create Event = iota + 1
 	Submit
@@ -85,11 +86,16 @@ const (
 	Cancel
 	WithdrawalAsked
 	ManualSet
+	KeepExit
+	AskUndo
+	UndoExit
+	ResumeExchange
 )
 
 var eventNames = [...]string{ //nolint:gochecknoglobals // a table of constants
 	"", "CREATED", "SUBMITTED", "POA_VERIFIED", "REQUESTED", "ACKNOWLEDGED", "REJECTED", "PART_DELIVERED", "DATA_DELIVERED", "EXIT_CONFIRMED",
 	"EFFECTIVE", "WITHDRAWN", "EXPIRED", "DEADLINE_MISSED", "CANCELLED", "WITHDRAWAL_ASKED", "MANUAL_SET",
+	"EXIT_KEPT", "UNDO_ASKED", "EXIT_UNDONE", "EXCHANGE_RESUMED",
 }
 
 // String returns the event's name.
@@ -140,6 +146,9 @@ func (c RejectionCode) Correctable() bool {
 	}
 }
 
+// Channel is how the member took the power of attorney back, numbered as in samvirke.transfer.v1.WithdrawalChannel; 0 is not stated.
+type Channel int
+
 // ManualReason is why a person must look at a case; several can hold.
 type ManualReason int
 
@@ -148,6 +157,7 @@ const (
 	ManualProtected  ManualReason = 1 << iota // protected identity: restricted handlers, never a rejection
 	ManualDeadline                            // still missing after the second reminder
 	ManualWithdrawal                          // withdrawn after the exit was confirmed
+	ManualRefused                             // the other fund refuses what it is told
 )
 
 // row is one line of the table: who may cause the event, and in which states.
@@ -182,6 +192,8 @@ func table(e Event) row {
 		return row{[]Party{System}, beforeExit[1:]}
 	case MissDeadline:
 		return row{[]Party{System}, append([]State{Draft, ExitConfirmed}, beforeExit...)}
+	case KeepExit, AskUndo:
+		return row{[]Party{Releasing}, []State{ExitConfirmed}}
 	case Cancel:
 		return row{[]Party{Receiving, Member}, []State{Draft, Submitted, PoAVerified}}
 	default:

@@ -13,7 +13,7 @@ import (
 
 // fields are the columns of a record that change, in the order of values.
 const fields = `state, is_open, version, handle, membership, subject, received, wanted, agreed, requested, poa_issuer, poa_id, poa_hash, poa_from,
-	poa_to, parts, kinds, effective, rejection, overdue, reminders, due, manual, protected, withdrawing, peer_seq, out_seq, changed_at`
+	poa_to, parts, kinds, effective, rejection, overdue, reminders, due, manual, protected, withdrawing, channel, undoing, peer_seq, out_seq, changed_at`
 
 const columns = `transfer_id, fund, side, other, country, ` + fields + `, opened_at`
 
@@ -21,7 +21,7 @@ func values(c cases.Case, at time.Time) []any {
 	return []any{
 		int(c.State), bit(c.State.Open()), c.Version, c.Handle, c.Membership, blob(c.Subject), int(c.Received), int(c.Wanted), bit(c.Agreed),
 		int(c.Requested), c.PoAIssuer, c.PoAID, blob(c.PoAHash), int(c.PoAFrom), int(c.PoATo), c.Parts, int(c.Kinds), int(c.Effective),
-		int(c.Rejection), bit(c.Overdue), c.Reminders, int(c.Due), int(c.Manual), bit(c.Protected), bit(c.Withdrawing), c.PeerSeq, c.OutSeq,
+		int(c.Rejection), bit(c.Overdue), c.Reminders, int(c.Due), int(c.Manual), bit(c.Protected), bit(c.Withdrawing), int(c.Channel), bit(c.Undoing), c.PeerSeq, c.OutSeq,
 		sqlkit.Micros(at),
 	}
 }
@@ -43,16 +43,16 @@ type record struct {
 
 func scanCase(scan func(...any) error, r *record) error {
 	var (
-		open, agreed, overdue, protected, withdrawing int
-		changed                                       int64
-		c                                             = &r.Case
+		open, agreed, overdue, protected, withdrawing, undoing int
+		changed                                                int64
+		c                                                      = &r.Case
 	)
 	err := scan(
 		&c.ID, &c.Fund, &c.Side, &c.Other, &c.Country, &c.State, &open, &c.Version, &c.Handle, &c.Membership, &c.Subject, &c.Received, &c.Wanted,
 		&agreed, &c.Requested, &c.PoAIssuer, &c.PoAID, &c.PoAHash, &c.PoAFrom, &c.PoATo, &c.Parts, &c.Kinds, &c.Effective, &c.Rejection,
-		&overdue, &c.Reminders, &c.Due, &c.Manual, &protected, &withdrawing, &c.PeerSeq, &c.OutSeq, &changed, &r.openedAt,
+		&overdue, &c.Reminders, &c.Due, &c.Manual, &protected, &withdrawing, &c.Channel, &undoing, &c.PeerSeq, &c.OutSeq, &changed, &r.openedAt,
 	)
-	c.Agreed, c.Overdue, c.Protected, c.Withdrawing = agreed == 1, overdue == 1, protected == 1, withdrawing == 1
+	c.Agreed, c.Overdue, c.Protected, c.Withdrawing, c.Undoing = agreed == 1, overdue == 1, protected == 1, withdrawing == 1, undoing == 1
 	return err
 }
 
@@ -65,7 +65,7 @@ const (
 
 const (
 	fixed    = 5  // columns before fields
-	changing = 28 // columns in fields
+	changing = 30 // columns in fields
 )
 
 // Insert implements store.Store.
@@ -219,7 +219,7 @@ func (s *Store) ExpiredPoA(ctx context.Context, today civil.Date, limit int) ([]
 
 // DayReached implements store.Store.
 func (s *Store) DayReached(ctx context.Context, today civil.Date, limit int) ([]store.Due, error) {
-	return s.due(ctx, `SELECT transfer_id, fund FROM transfer_case WHERE state = 8 AND effective <= $1 ORDER BY effective, transfer_id, fund LIMIT $2`,
+	return s.due(ctx, `SELECT transfer_id, fund FROM transfer_case WHERE state = 8 AND undoing = 0 AND effective <= $1 ORDER BY effective, transfer_id, fund LIMIT $2`,
 		int(today), limit)
 }
 

@@ -76,8 +76,9 @@ func (s *Store) Send(ctx context.Context, m store.Message) error {
 
 // Unsent implements store.Store.
 func (s *Store) Unsent(ctx context.Context, fund, other string, lane int, now time.Time, limit int) ([]store.Message, error) {
-	return list(ctx, s.db, "unsent", `SELECT id, transfer_id, seq, body, tries FROM transfer_message
-		WHERE fund = $1 AND other = $2 AND lane = $3 AND next_try <= $4 ORDER BY id LIMIT $5`, func(scan func(...any) error, m *store.Message) error {
+	return list(ctx, s.db, "unsent", `SELECT id, transfer_id, seq, body, tries FROM transfer_message AS m
+		WHERE fund = $1 AND other = $2 AND lane = $3 AND next_try <= $4 AND NOT EXISTS (SELECT 1 FROM transfer_message AS p
+		WHERE p.transfer_id = m.transfer_id AND p.fund = m.fund AND p.next_try = `+never+`) ORDER BY id LIMIT $5`, func(scan func(...any) error, m *store.Message) error {
 		m.Fund, m.Other, m.Lane = fund, other, lane
 		return scan(&m.ID, &m.TransferID, &m.Seq, &m.Body, &m.Tries)
 	}, fund, other, lane, sqlkit.Micros(now), limit)
@@ -85,9 +86,24 @@ func (s *Store) Unsent(ctx context.Context, fund, other string, lane int, now ti
 
 // Lanes implements store.Store.
 func (s *Store) Lanes(ctx context.Context) ([]store.Message, error) {
-	return list(ctx, s.db, "lanes", `SELECT DISTINCT fund, other, lane FROM transfer_message`, func(scan func(...any) error, m *store.Message) error {
+	return list(ctx, s.db, "lanes", `SELECT DISTINCT fund, other, lane FROM transfer_message WHERE next_try < `+never, func(scan func(...any) error, m *store.Message) error {
 		return scan(&m.Fund, &m.Other, &m.Lane)
 	})
+}
+
+// never is the next try of a message that is parked.
+const never = `9223372036854775807`
+
+// Park implements store.Store.
+func (s *Store) Park(ctx context.Context, transferID, fund string) error {
+	_, err := s.db.Exec(ctx, `UPDATE transfer_message SET next_try = `+never+` WHERE transfer_id = $1 AND fund = $2`, transferID, fund)
+	return failure("park", err)
+}
+
+// Unpark implements store.Store.
+func (s *Store) Unpark(ctx context.Context, transferID, fund string) error {
+	_, err := s.db.Exec(ctx, `UPDATE transfer_message SET next_try = 0, tries = 0 WHERE transfer_id = $1 AND fund = $2`, transferID, fund)
+	return failure("unpark", err)
 }
 
 // Sent implements store.Store.

@@ -53,3 +53,30 @@ func (s *Store) Move(ctx context.Context, subject []byte, from, to string, day c
 		return failure("begin period", err)
 	})
 }
+
+// Undo implements store.Store.
+func (s *Store) Undo(ctx context.Context, subject []byte, from, to string, day civil.Date, transferID string) (done bool, err error) {
+	err = s.db.InTx(ctx, func(ctx context.Context) error {
+		now, err := s.PeriodOf(ctx, subject, store.Forever)
+		switch {
+		case err != nil:
+			return err
+		case now.Fund == from:
+			done = true
+			return nil
+		case now.Fund != to || now.First != day || now.TransferID != transferID:
+			return nil
+		}
+		if _, err := s.db.Exec(ctx, `DELETE FROM fund_period WHERE subject = $1 AND last_day = $2`, subject, int(store.Forever)); err != nil {
+			return failure("undo period", err)
+		}
+		n, err := s.db.Exec(ctx, `UPDATE fund_period SET last_day = $1 WHERE subject = $2 AND last_day = $3 AND fund = $4`,
+			int(store.Forever), subject, int(day-1), from)
+		if err == nil && n != 1 {
+			return store.ErrInvariant
+		}
+		done = true
+		return failure("undo period", err)
+	})
+	return done, err
+}

@@ -233,8 +233,13 @@ func missAll(t *testing.T, s store.Store) {
 	for _, count := range []int{4, 2, 0} {
 		n, err := s.MissAll(t.Context(), today, next, at(), 4)
 		must(t, err)
-		if n != count {
-			t.Errorf("%d swept, want %d", n, count)
+		if len(n) != count {
+			t.Errorf("%d swept, want %d", len(n), count)
+		}
+		for _, m := range n {
+			if c, known := want[m.ID]; !known || m.Fund != c.Fund || m.Handle != c.Handle || string(m.Subject) != string(c.Subject) || m.Protected != c.Protected {
+				t.Errorf("%+v was swept", m)
+			}
 		}
 	}
 	for id, c := range want {
@@ -270,6 +275,16 @@ func outbox(t *testing.T, s store.Store) {
 	must(t, err)
 	if len(now) != 1 || now[0].Seq != 3 || len(later) != 2 || later[0].Tries != 1 {
 		t.Errorf("%+v %+v", now, later)
+	}
+	must(t, s.Park(t.Context(), "transfer-000001", nord))
+	must(t, s.Send(t.Context(), store.Message{TransferID: "transfer-000001", Fund: nord, Other: syd, Seq: 4, Lane: 2, Body: []byte{4}}))
+	parked, err := s.Unsent(t.Context(), nord, syd, 2, at().AddDate(100, 0, 0), 10)
+	must(t, err)
+	must(t, s.Unpark(t.Context(), "transfer-000001", nord))
+	again, err := s.Unsent(t.Context(), nord, syd, 2, at(), 10)
+	must(t, err)
+	if len(parked) != 0 || len(again) != 3 || again[0].Seq != 2 || again[0].Tries != 0 {
+		t.Errorf("%+v %+v", parked, again)
 	}
 }
 
@@ -317,6 +332,34 @@ func timeline(t *testing.T, s store.Store) {
 	}
 	_, err = s.PeriodOf(ctx, subject(1), 738999)
 	is(t, err, store.ErrNotFound)
+	undo(t, s)
+}
+
+// undo takes the move of timeline back.
+func undo(t *testing.T, s store.Store) {
+	t.Helper()
+	ctx := t.Context()
+	for _, row := range []struct {
+		transferID string
+		day        civil.Date
+		done       bool
+	}{{"t-9", 739700, false}, {"t-1", 739701, false}, {"t-1", 739700, true}, {"t-1", 739700, true}} {
+		done, err := s.Undo(ctx, subject(1), nord, syd, row.day, row.transferID)
+		must(t, err)
+		if done != row.done {
+			t.Errorf("%+v: %v", row, done)
+		}
+	}
+	line, err := s.Timeline(ctx, subject(1))
+	must(t, err)
+	if len(line) != 1 || line[0].Fund != nord || line[0].First != 739000 || line[0].Last != store.Forever {
+		t.Errorf("%+v", line)
+	}
+	must(t, s.Move(ctx, subject(1), nord, syd, 739800, "t-4"))
+	must(t, s.Move(ctx, subject(1), syd, ett, 739900, "t-5"))
+	if done, err := s.Undo(ctx, subject(1), nord, syd, 739800, "t-4"); err != nil || done {
+		t.Errorf("undone under a later move: %v", err)
+	}
 }
 
 func gaps(t *testing.T, s store.Store) {

@@ -215,7 +215,7 @@ func (x *PartContent) GetContent() []byte {
 	return nil
 }
 
-// What the releasing fund reports.
+// What the releasing fund reports, or the receiving one of an exit that was to be undone.
 type TransferReport struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What happened.
@@ -225,7 +225,9 @@ type TransferReport struct {
 	// With PART_DELIVERED and DATA_DELIVERED.
 	Part *PartContent `protobuf:"bytes,3,opt,name=part,proto3" json:"part,omitempty"`
 	// With EXIT_CONFIRMED.
-	EffectiveOn   *v1.Date `protobuf:"bytes,4,opt,name=effective_on,json=effectiveOn,proto3" json:"effective_on,omitempty"`
+	EffectiveOn *v1.Date `protobuf:"bytes,4,opt,name=effective_on,json=effectiveOn,proto3" json:"effective_on,omitempty"`
+	// With WITHDRAWN and MANUAL_SET: how the member said so.
+	Channel       WithdrawalChannel `protobuf:"varint,5,opt,name=channel,proto3,enum=samvirke.transfer.v1.WithdrawalChannel" json:"channel,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -286,6 +288,13 @@ func (x *TransferReport) GetEffectiveOn() *v1.Date {
 		return x.EffectiveOn
 	}
 	return nil
+}
+
+func (x *TransferReport) GetChannel() WithdrawalChannel {
+	if x != nil {
+		return x.Channel
+	}
+	return WithdrawalChannel_WITHDRAWAL_CHANNEL_UNSPECIFIED
 }
 
 // One message from one fund's Samvirke to the other's.
@@ -404,7 +413,7 @@ type ExchangeRequest_Offer struct {
 }
 
 type ExchangeRequest_Report struct {
-	// From the releasing fund: what happened.
+	// From the releasing fund: what happened. From the receiving fund: what became of an exit that was to be undone.
 	Report *TransferReport `protobuf:"bytes,5,opt,name=report,proto3,oneof"`
 }
 
@@ -421,7 +430,9 @@ func (*ExchangeRequest_Withdrawal) isExchangeRequest_Message() {}
 
 // The member took the power of attorney back.
 type Withdrawal struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How the member said so.
+	Channel       WithdrawalChannel `protobuf:"varint,1,opt,name=channel,proto3,enum=samvirke.transfer.v1.WithdrawalChannel" json:"channel,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -454,6 +465,13 @@ func (x *Withdrawal) ProtoReflect() protoreflect.Message {
 // Deprecated: Use Withdrawal.ProtoReflect.Descriptor instead.
 func (*Withdrawal) Descriptor() ([]byte, []int) {
 	return file_samvirke_transfer_v1_exchange_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Withdrawal) GetChannel() WithdrawalChannel {
+	if x != nil {
+		return x.Channel
+	}
+	return WithdrawalChannel_WITHDRAWAL_CHANNEL_UNSPECIFIED
 }
 
 // What became of the message.
@@ -671,7 +689,7 @@ var File_samvirke_transfer_v1_exchange_proto protoreflect.FileDescriptor
 
 const file_samvirke_transfer_v1_exchange_proto_rawDesc = "" +
 	"\n" +
-	"#samvirke/transfer/v1/exchange.proto\x12\x14samvirke.transfer.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fsamvirke/common/v1/common.proto\x1a!samvirke/options/v1/options.proto\x1a#samvirke/transfer/v1/transfer.proto\"\xc7\x02\n" +
+	"#samvirke/transfer/v1/exchange.proto\x12\x14samvirke.transfer.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fsamvirke/common/v1/common.proto\x1a!samvirke/options/v1/options.proto\x1a*samvirke/transfer/v1/transfer_record.proto\x1a*samvirke/transfer/v1/transfer_states.proto\"\xc7\x02\n" +
 	"\rTransferOffer\x12\\\n" +
 	"\vnational_id\x18\x01 \x01(\v2\x1e.samvirke.common.v1.NationalIdB\x1b\xbaH\x03\xc8\x01\x01\x8a\xe2\x18\x11\b\x06\x12\rpd:OfficialIDR\n" +
 	"nationalId\x12V\n" +
@@ -681,25 +699,27 @@ const file_samvirke_transfer_v1_exchange_proto_rawDesc = "" +
 	"\x06agreed\x18\x04 \x01(\bB\x06\x8a\xe2\x18\x02\b\x02R\x06agreed\"\xa3\x01\n" +
 	"\vPartContent\x12I\n" +
 	"\areceipt\x18\x01 \x01(\v2!.samvirke.transfer.v1.PartReceiptB\f\xbaH\x03\xc8\x01\x01\x8a\xe2\x18\x02\b\x02R\areceipt\x12I\n" +
-	"\acontent\x18\x02 \x01(\fB/\xbaH\x06z\x04\x18\x80\x80\b\x8a\xe2\x18\"\b\x05\x12\x1edpv:ServiceAccessDeterminationR\acontent\"\xad\x03\n" +
+	"\acontent\x18\x02 \x01(\fB/\xbaH\x06z\x04\x18\x80\x80\b\x8a\xe2\x18\"\b\x05\x12\x1edpv:ServiceAccessDeterminationR\acontent\"\x9d\x04\n" +
 	"\x0eTransferReport\x12j\n" +
 	"\x04kind\x18\x01 \x01(\x0e2'.samvirke.transfer.v1.TransferEventKindB-\xbaH\a\x82\x01\x04\x10\x01 \x00\x8a\xe2\x18\x1f\b\x05\x12\x1bdpv:MemberPartnerManagementR\x04kind\x12n\n" +
 	"\trejection\x18\x02 \x01(\x0e2#.samvirke.transfer.v1.RejectionCodeB+\xbaH\x05\x82\x01\x02\x10\x01\x8a\xe2\x18\x1f\b\x05\x12\x1bdpv:MemberPartnerManagementR\trejection\x12]\n" +
 	"\x04part\x18\x03 \x01(\v2!.samvirke.transfer.v1.PartContentB&\x8a\xe2\x18\"\b\x05\x12\x1edpv:ServiceAccessDeterminationR\x04part\x12`\n" +
-	"\feffective_on\x18\x04 \x01(\v2\x18.samvirke.common.v1.DateB#\x8a\xe2\x18\x1f\b\x05\x12\x1bdpv:MemberPartnerManagementR\veffectiveOn\"\xd0\x03\n" +
+	"\feffective_on\x18\x04 \x01(\v2\x18.samvirke.common.v1.DateB#\x8a\xe2\x18\x1f\b\x05\x12\x1bdpv:MemberPartnerManagementR\veffectiveOn\x12n\n" +
+	"\achannel\x18\x05 \x01(\x0e2'.samvirke.transfer.v1.WithdrawalChannelB+\xbaH\x05\x82\x01\x02\x10\x01\x8a\xe2\x18\x1f\b\x05\x12\x1bdpv:MemberPartnerManagementR\achannel\"\xed\x03\n" +
 	"\x0fExchangeRequest\x12J\n" +
 	"\acontext\x18\x01 \x01(\v2\".samvirke.common.v1.RequestContextB\f\xbaH\x03\xc8\x01\x01\x8a\xe2\x18\x02\b\x02R\acontext\x12/\n" +
 	"\vtransfer_id\x18\x02 \x01(\tB\x0e\xbaH\x05r\x03\xb0\x01\x01\x8a\xe2\x18\x02\b\x02R\n" +
 	"transferId\x12)\n" +
 	"\bsequence\x18\x03 \x01(\x03B\r\xbaH\x04\"\x02(\x01\x8a\xe2\x18\x02\b\x02R\bsequence\x12R\n" +
 	"\x05offer\x18\x04 \x01(\v2#.samvirke.transfer.v1.TransferOfferB\x15\x8a\xe2\x18\x11\b\x06\x12\rpd:OfficialIDH\x00R\x05offer\x12c\n" +
-	"\x06report\x18\x05 \x01(\v2$.samvirke.transfer.v1.TransferReportB#\x8a\xe2\x18\x1f\b\x05\x12\x1bdpv:MemberPartnerManagementH\x00R\x06report\x12J\n" +
+	"\x06report\x18\x05 \x01(\v2$.samvirke.transfer.v1.TransferReportB#\x8a\xe2\x18\x1f\b\x05\x12\x1bdpv:MemberPartnerManagementH\x00R\x06report\x12g\n" +
 	"\n" +
-	"withdrawal\x18\x06 \x01(\v2 .samvirke.transfer.v1.WithdrawalB\x06\x8a\xe2\x18\x02\b\x02H\x00R\n" +
+	"withdrawal\x18\x06 \x01(\v2 .samvirke.transfer.v1.WithdrawalB#\x8a\xe2\x18\x1f\b\x05\x12\x1bdpv:MemberPartnerManagementH\x00R\n" +
 	"withdrawalB\x10\n" +
-	"\amessage\x12\x05\xbaH\x02\b\x01\"\f\n" +
+	"\amessage\x12\x05\xbaH\x02\b\x01\"|\n" +
 	"\n" +
-	"Withdrawal\"~\n" +
+	"Withdrawal\x12n\n" +
+	"\achannel\x18\x01 \x01(\x0e2'.samvirke.transfer.v1.WithdrawalChannelB+\xbaH\x05\x82\x01\x02\x10\x01\x8a\xe2\x18\x1f\b\x05\x12\x1bdpv:MemberPartnerManagementR\achannel\"~\n" +
 	"\x10ExchangeResponse\x12G\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2%.samvirke.transfer.v1.ExchangeOutcomeB\x06\x8a\xe2\x18\x02\b\x02R\aoutcome\x12!\n" +
 	"\bevent_id\x18\x02 \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\aeventId\"`\n" +
@@ -757,7 +777,8 @@ var file_samvirke_transfer_v1_exchange_proto_goTypes = []any{
 	(*PartReceipt)(nil),         // 12: samvirke.transfer.v1.PartReceipt
 	(TransferEventKind)(0),      // 13: samvirke.transfer.v1.TransferEventKind
 	(RejectionCode)(0),          // 14: samvirke.transfer.v1.RejectionCode
-	(*v1.RequestContext)(nil),   // 15: samvirke.common.v1.RequestContext
+	(WithdrawalChannel)(0),      // 15: samvirke.transfer.v1.WithdrawalChannel
+	(*v1.RequestContext)(nil),   // 16: samvirke.common.v1.RequestContext
 }
 var file_samvirke_transfer_v1_exchange_proto_depIdxs = []int32{
 	10, // 0: samvirke.transfer.v1.TransferOffer.national_id:type_name -> samvirke.common.v1.NationalId
@@ -767,22 +788,24 @@ var file_samvirke_transfer_v1_exchange_proto_depIdxs = []int32{
 	14, // 4: samvirke.transfer.v1.TransferReport.rejection:type_name -> samvirke.transfer.v1.RejectionCode
 	2,  // 5: samvirke.transfer.v1.TransferReport.part:type_name -> samvirke.transfer.v1.PartContent
 	11, // 6: samvirke.transfer.v1.TransferReport.effective_on:type_name -> samvirke.common.v1.Date
-	15, // 7: samvirke.transfer.v1.ExchangeRequest.context:type_name -> samvirke.common.v1.RequestContext
-	1,  // 8: samvirke.transfer.v1.ExchangeRequest.offer:type_name -> samvirke.transfer.v1.TransferOffer
-	3,  // 9: samvirke.transfer.v1.ExchangeRequest.report:type_name -> samvirke.transfer.v1.TransferReport
-	5,  // 10: samvirke.transfer.v1.ExchangeRequest.withdrawal:type_name -> samvirke.transfer.v1.Withdrawal
-	0,  // 11: samvirke.transfer.v1.ExchangeResponse.outcome:type_name -> samvirke.transfer.v1.ExchangeOutcome
-	15, // 12: samvirke.transfer.v1.GetFundKeysRequest.context:type_name -> samvirke.common.v1.RequestContext
-	8,  // 13: samvirke.transfer.v1.GetFundKeysResponse.signing_keys:type_name -> samvirke.transfer.v1.SigningKey
-	4,  // 14: samvirke.transfer.v1.TransferExchangeService.Exchange:input_type -> samvirke.transfer.v1.ExchangeRequest
-	7,  // 15: samvirke.transfer.v1.TransferExchangeService.GetFundKeys:input_type -> samvirke.transfer.v1.GetFundKeysRequest
-	6,  // 16: samvirke.transfer.v1.TransferExchangeService.Exchange:output_type -> samvirke.transfer.v1.ExchangeResponse
-	9,  // 17: samvirke.transfer.v1.TransferExchangeService.GetFundKeys:output_type -> samvirke.transfer.v1.GetFundKeysResponse
-	16, // [16:18] is the sub-list for method output_type
-	14, // [14:16] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	15, // 7: samvirke.transfer.v1.TransferReport.channel:type_name -> samvirke.transfer.v1.WithdrawalChannel
+	16, // 8: samvirke.transfer.v1.ExchangeRequest.context:type_name -> samvirke.common.v1.RequestContext
+	1,  // 9: samvirke.transfer.v1.ExchangeRequest.offer:type_name -> samvirke.transfer.v1.TransferOffer
+	3,  // 10: samvirke.transfer.v1.ExchangeRequest.report:type_name -> samvirke.transfer.v1.TransferReport
+	5,  // 11: samvirke.transfer.v1.ExchangeRequest.withdrawal:type_name -> samvirke.transfer.v1.Withdrawal
+	15, // 12: samvirke.transfer.v1.Withdrawal.channel:type_name -> samvirke.transfer.v1.WithdrawalChannel
+	0,  // 13: samvirke.transfer.v1.ExchangeResponse.outcome:type_name -> samvirke.transfer.v1.ExchangeOutcome
+	16, // 14: samvirke.transfer.v1.GetFundKeysRequest.context:type_name -> samvirke.common.v1.RequestContext
+	8,  // 15: samvirke.transfer.v1.GetFundKeysResponse.signing_keys:type_name -> samvirke.transfer.v1.SigningKey
+	4,  // 16: samvirke.transfer.v1.TransferExchangeService.Exchange:input_type -> samvirke.transfer.v1.ExchangeRequest
+	7,  // 17: samvirke.transfer.v1.TransferExchangeService.GetFundKeys:input_type -> samvirke.transfer.v1.GetFundKeysRequest
+	6,  // 18: samvirke.transfer.v1.TransferExchangeService.Exchange:output_type -> samvirke.transfer.v1.ExchangeResponse
+	9,  // 19: samvirke.transfer.v1.TransferExchangeService.GetFundKeys:output_type -> samvirke.transfer.v1.GetFundKeysResponse
+	18, // [18:20] is the sub-list for method output_type
+	16, // [16:18] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_samvirke_transfer_v1_exchange_proto_init() }
@@ -790,7 +813,8 @@ func file_samvirke_transfer_v1_exchange_proto_init() {
 	if File_samvirke_transfer_v1_exchange_proto != nil {
 		return
 	}
-	file_samvirke_transfer_v1_transfer_proto_init()
+	file_samvirke_transfer_v1_transfer_record_proto_init()
+	file_samvirke_transfer_v1_transfer_states_proto_init()
 	file_samvirke_transfer_v1_exchange_proto_msgTypes[3].OneofWrappers = []any{
 		(*ExchangeRequest_Offer)(nil),
 		(*ExchangeRequest_Report)(nil),

@@ -4,7 +4,7 @@
 // - protoc             (unknown)
 // source: samvirke/transfer/v1/membership.proto
 
-// Admission to a fund and deletion from it.
+// Admission to a fund and deletion for non-payment: the commands of a fund about its own members.
 
 package transferv1
 

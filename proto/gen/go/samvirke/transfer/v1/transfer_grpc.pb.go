@@ -31,6 +31,8 @@ const (
 	TransferService_DeliverPackage_FullMethodName          = "/samvirke.transfer.v1.TransferService/DeliverPackage"
 	TransferService_ConfirmExit_FullMethodName             = "/samvirke.transfer.v1.TransferService/ConfirmExit"
 	TransferService_WithdrawPowerOfAttorney_FullMethodName = "/samvirke.transfer.v1.TransferService/WithdrawPowerOfAttorney"
+	TransferService_DecideWithdrawal_FullMethodName        = "/samvirke.transfer.v1.TransferService/DecideWithdrawal"
+	TransferService_ResumeExchange_FullMethodName          = "/samvirke.transfer.v1.TransferService/ResumeExchange"
 	TransferService_GetTransfer_FullMethodName             = "/samvirke.transfer.v1.TransferService/GetTransfer"
 	TransferService_ListTransfers_FullMethodName           = "/samvirke.transfer.v1.TransferService/ListTransfers"
 	TransferService_ReadPackages_FullMethodName            = "/samvirke.transfer.v1.TransferService/ReadPackages"
@@ -63,6 +65,10 @@ type TransferServiceClient interface {
 	ConfirmExit(ctx context.Context, in *ConfirmExitRequest, opts ...grpc.CallOption) (*ConfirmExitResponse, error)
 	// WithdrawPowerOfAttorney records in either fund that the member takes the power of attorney back.
 	WithdrawPowerOfAttorney(ctx context.Context, in *WithdrawPowerOfAttorneyRequest, opts ...grpc.CallOption) (*WithdrawPowerOfAttorneyResponse, error)
+	// DecideWithdrawal is an employee's decision about a withdrawal that came after the exit was confirmed: only the releasing fund's, and only before the day of the move. Undoing the exit waits for the receiving fund's word, which is no when the member has moved.
+	DecideWithdrawal(ctx context.Context, in *DecideWithdrawalRequest, opts ...grpc.CallOption) (*DecideWithdrawalResponse, error)
+	// ResumeExchange has an employee send again what the other fund refused, once its cause was mended.
+	ResumeExchange(ctx context.Context, in *ResumeExchangeRequest, opts ...grpc.CallOption) (*ResumeExchangeResponse, error)
 	// GetTransfer returns the fund's record.
 	GetTransfer(ctx context.Context, in *GetTransferRequest, opts ...grpc.CallOption) (*GetTransferResponse, error)
 	// ListTransfers returns the fund's records, page by page.
@@ -184,6 +190,26 @@ func (c *transferServiceClient) WithdrawPowerOfAttorney(ctx context.Context, in 
 	return out, nil
 }
 
+func (c *transferServiceClient) DecideWithdrawal(ctx context.Context, in *DecideWithdrawalRequest, opts ...grpc.CallOption) (*DecideWithdrawalResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DecideWithdrawalResponse)
+	err := c.cc.Invoke(ctx, TransferService_DecideWithdrawal_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *transferServiceClient) ResumeExchange(ctx context.Context, in *ResumeExchangeRequest, opts ...grpc.CallOption) (*ResumeExchangeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ResumeExchangeResponse)
+	err := c.cc.Invoke(ctx, TransferService_ResumeExchange_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *transferServiceClient) GetTransfer(ctx context.Context, in *GetTransferRequest, opts ...grpc.CallOption) (*GetTransferResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetTransferResponse)
@@ -259,6 +285,10 @@ type TransferServiceServer interface {
 	ConfirmExit(context.Context, *ConfirmExitRequest) (*ConfirmExitResponse, error)
 	// WithdrawPowerOfAttorney records in either fund that the member takes the power of attorney back.
 	WithdrawPowerOfAttorney(context.Context, *WithdrawPowerOfAttorneyRequest) (*WithdrawPowerOfAttorneyResponse, error)
+	// DecideWithdrawal is an employee's decision about a withdrawal that came after the exit was confirmed: only the releasing fund's, and only before the day of the move. Undoing the exit waits for the receiving fund's word, which is no when the member has moved.
+	DecideWithdrawal(context.Context, *DecideWithdrawalRequest) (*DecideWithdrawalResponse, error)
+	// ResumeExchange has an employee send again what the other fund refused, once its cause was mended.
+	ResumeExchange(context.Context, *ResumeExchangeRequest) (*ResumeExchangeResponse, error)
 	// GetTransfer returns the fund's record.
 	GetTransfer(context.Context, *GetTransferRequest) (*GetTransferResponse, error)
 	// ListTransfers returns the fund's records, page by page.
@@ -306,6 +336,12 @@ func (UnimplementedTransferServiceServer) ConfirmExit(context.Context, *ConfirmE
 }
 func (UnimplementedTransferServiceServer) WithdrawPowerOfAttorney(context.Context, *WithdrawPowerOfAttorneyRequest) (*WithdrawPowerOfAttorneyResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method WithdrawPowerOfAttorney not implemented")
+}
+func (UnimplementedTransferServiceServer) DecideWithdrawal(context.Context, *DecideWithdrawalRequest) (*DecideWithdrawalResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DecideWithdrawal not implemented")
+}
+func (UnimplementedTransferServiceServer) ResumeExchange(context.Context, *ResumeExchangeRequest) (*ResumeExchangeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ResumeExchange not implemented")
 }
 func (UnimplementedTransferServiceServer) GetTransfer(context.Context, *GetTransferRequest) (*GetTransferResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetTransfer not implemented")
@@ -509,6 +545,42 @@ func _TransferService_WithdrawPowerOfAttorney_Handler(srv interface{}, ctx conte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _TransferService_DecideWithdrawal_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DecideWithdrawalRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TransferServiceServer).DecideWithdrawal(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TransferService_DecideWithdrawal_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TransferServiceServer).DecideWithdrawal(ctx, req.(*DecideWithdrawalRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _TransferService_ResumeExchange_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ResumeExchangeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TransferServiceServer).ResumeExchange(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TransferService_ResumeExchange_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TransferServiceServer).ResumeExchange(ctx, req.(*ResumeExchangeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _TransferService_GetTransfer_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetTransferRequest)
 	if err := dec(in); err != nil {
@@ -616,6 +688,14 @@ var TransferService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "WithdrawPowerOfAttorney",
 			Handler:    _TransferService_WithdrawPowerOfAttorney_Handler,
+		},
+		{
+			MethodName: "DecideWithdrawal",
+			Handler:    _TransferService_DecideWithdrawal_Handler,
+		},
+		{
+			MethodName: "ResumeExchange",
+			Handler:    _TransferService_ResumeExchange_Handler,
 		},
 		{
 			MethodName: "GetTransfer",

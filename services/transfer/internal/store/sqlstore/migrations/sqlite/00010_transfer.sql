@@ -32,6 +32,8 @@ CREATE TABLE transfer_case (
     manual      INTEGER NOT NULL,
     protected   INTEGER NOT NULL,
     withdrawing INTEGER NOT NULL,
+    channel     INTEGER NOT NULL,
+    undoing     INTEGER NOT NULL,
     address     INTEGER NOT NULL DEFAULT 0 CHECK (address IN (0, 1, 2)),
     peer_seq    INTEGER NOT NULL,
     out_seq     INTEGER NOT NULL,
@@ -46,6 +48,7 @@ CREATE TABLE transfer_case (
     CHECK (state < 2 OR state = 13 OR subject IS NOT NULL),
     CHECK (state NOT BETWEEN 3 AND 9 OR (poa_id <> '' AND poa_hash IS NOT NULL)),
     CHECK (withdrawing = 0 OR (side = 1 AND state BETWEEN 4 AND 8)),
+    CHECK (undoing = 0 OR (side = 2 AND state = 8)),
     CHECK (due = 0 OR is_open = 1)
 ) WITHOUT ROWID;
 -- Nobody moves twice at the same time, into one fund or out of one; a power of attorney is good for one transfer.
