@@ -18,6 +18,8 @@ import (
 	"samvirke.dev/gateway"
 	identityv1 "samvirke.dev/proto/gen/go/samvirke/identity/v1"
 	"samvirke.dev/services/platform/audit"
+	"samvirke.dev/services/platform/maintenance"
+	"samvirke.dev/services/platform/rpc"
 	"samvirke.dev/services/platform/suitetest"
 )
 
@@ -263,5 +265,32 @@ func TestSlowAndIdle(t *testing.T) {
 	}
 	if n := len(w.AllRecords()); n != 2 {
 		t.Errorf("%d calls reached the service, want 2", n)
+	}
+}
+
+// In a planned window the routes concerned answer 503 with the time to wait; the others go on.
+//
+// covers: MIN-01
+func TestMaintenanceWindow(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	windows, err := maintenance.Parse([]string{
+		now.Add(-time.Hour).Format(time.RFC3339) + "/" + now.Add(time.Hour).Format(time.RFC3339) + " samvirke.identity.v1.IdentityService/ResolveSubject",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := start(t, func(_ *gateway.Config, o *suitetest.Options) {
+		before := o.Limits
+		o.Limits = func(c *rpc.Config) { before(c); c.Maintenance = windows }
+	})
+	c := w.client(fund)
+	got := w.post(c, resolvePath, resolveJSON)
+	wait, err := strconv.Atoi(got.Header.Get("Retry-After"))
+	if p := got.problem(t); got.StatusCode != http.StatusServiceUnavailable || p.Reason != "MAINTENANCE" || err != nil || wait < 1 || wait > 3600 || p.RetryAfter != int64(wait) {
+		t.Errorf("%d %+v %q", got.StatusCode, p, got.Header.Get("Retry-After"))
+	}
+	if got := w.post(c, verifyPath, verifyJSON); got.StatusCode != http.StatusOK {
+		t.Errorf("another route: %d", got.StatusCode)
 	}
 }

@@ -1,14 +1,19 @@
 package gateway_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
 	"samvirke.dev/certs/certtest"
 	"samvirke.dev/gateway"
 	auditv1 "samvirke.dev/proto/gen/go/samvirke/audit/v1"
+	commonv1 "samvirke.dev/proto/gen/go/samvirke/common/v1"
+	identityv1 "samvirke.dev/proto/gen/go/samvirke/identity/v1"
+	"samvirke.dev/services/platform/errs"
 	"samvirke.dev/services/platform/suitetest"
 )
 
@@ -189,6 +194,19 @@ func TestServiceRefuses(t *testing.T) {
 	p := w.post(w.client(fund), verifyPath, missing).problem(t)
 	if p.Reason != "CASE_REFERENCE_MISSING" || p.Status != http.StatusBadRequest || p.EventID == "" || len(p.Violations) != 1 || p.Violations[0].Field != "context.caseReference" {
 		t.Errorf("problem is %+v", p)
+	}
+}
+
+// A refusal for several reasons tells all of them at once.
+func TestAllReasonsAreTold(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	w.service.verify = func(context.Context, *identityv1.VerifyIdentityRequest) (*identityv1.VerifyIdentityResponse, error) {
+		return nil, errs.New(commonv1.Reason_REASON_AGREEMENT_INACTIVE, errs.Also(commonv1.Reason_REASON_OPTED_OUT))
+	}
+	p := w.post(w.client(fund), verifyPath, verifyJSON).problem(t)
+	if p.Reason != "AGREEMENT_INACTIVE" || !slices.Equal(p.Reasons, []string{"AGREEMENT_INACTIVE", "OPTED_OUT"}) {
+		t.Errorf("%+v", p)
 	}
 }
 

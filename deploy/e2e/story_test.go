@@ -10,26 +10,36 @@ import (
 	"samvirke.dev/deploy/internal/story"
 )
 
-// TestStory tells the sandbox's story, which asserts its own outcomes, on every database and every Vault.
+// TestStory tells the sandbox's story, which asserts its own outcomes, at both doors, on both databases and every Vault.
 //
 // covers: SEC-01, SEC-02, SEC-05, SEC-07
 func TestStory(t *testing.T) {
 	t.Parallel()
-	for name, opts := range map[string][]option{
-		"sqlite":            {sqlite, withRegisters},
-		"postgres":          {postgres, withRegisters},
-		"sqlite real vault": {sqlite, realVault, withRegisters},
+	for name, tc := range map[string]struct {
+		rest bool
+		opts []option
+	}{
+		"sqlite":                  {false, []option{sqlite}},
+		"postgres":                {false, []option{postgres}},
+		"sqlite real vault, REST": {true, []option{sqlite, realVault}},
+		"postgres, REST":          {true, []option{postgres}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := start(t, append(opts, whole)...)
+			f := start(t, append(tc.opts, withRegisters, whole)...)
 			cast, err := f.scene.CastFor(f.Stack, f.registers)
 			must(t, err)
-			out := &logWriter{t: t}
-			result, err := story.Tell(t.Context(), f.Stack, cast, out)
+			suite, door := story.Suite(f.Stack), newRESTDoor(t, f.Stack)
+			if tc.rest {
+				suite = door
+			}
+			result, err := story.Tell(t.Context(), suite, cast, &logWriter{t: t})
 			must(t, err)
 			if result.Steps < 28 || len(result.Events) != result.Steps-result.Unrecorded {
 				t.Errorf("%d steps with %d records", result.Steps, len(result.Events))
+			}
+			if tc.rest && door.taken < 50 {
+				t.Errorf("only %d calls went over REST", door.taken)
 			}
 		})
 	}

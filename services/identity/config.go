@@ -35,10 +35,16 @@ type Feed struct {
 	Keep time.Duration `yaml:"keep" class:"public" doc:"how long changes, and the tokens from which a stream goes on, are kept"`
 }
 
+// cacheKiB holds the upper pages of the person table's indexes, which every look-up needs; of the rest each look-up needs another part, so
+// more of it would be memory without use.
+const cacheKiB = 256
+
 // DefaultConfig returns the defaults.
 func DefaultConfig() Config {
+	base := chassis.DefaultConfig()
+	base.Database.CacheKiB = cacheKiB
 	return Config{
-		Config: chassis.DefaultConfig(), TimeZone: "Europe/Copenhagen",
+		Config: base, TimeZone: "Europe/Copenhagen",
 		Feed:      Feed{Poll: 500 * time.Millisecond, Keep: 90 * day},
 		Registers: defaultRegisters(), Jobs: jobs.DefaultConfig(),
 	}

@@ -3,14 +3,21 @@ package identity_test
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 
+	identityv1 "samvirke.dev/proto/gen/go/samvirke/identity/v1"
 	"samvirke.dev/services/identity"
 	"samvirke.dev/services/identity/internal/importer"
+	"samvirke.dev/services/platform/rpc"
 	"samvirke.dev/services/platform/sqlkit"
 	"samvirke.dev/services/platform/sqlkit/sqltest"
 	"samvirke.dev/services/platform/suitetest"
@@ -153,6 +160,78 @@ func TestDatabaseGone(t *testing.T) {
 			t.Error("the closed database calls itself healthy")
 		}
 	})
+}
+
+// The database loses all its connections again and again while calls run, as when PostgreSQL is started anew: each call is answered or is
+// refused as the database's matter, whoever was answered has one record, and in the end all is well without anybody's help.
+//
+// covers: SEC-07
+func TestDatabaseConnectionsLost(t *testing.T) {
+	t.Parallel()
+	const cuts, callers, enough = 5, 8, 50
+	cfg := sqltest.PostgresConfig(t)
+	admin := sqltest.Open(t, cfg)
+	w := start(t, on(sqltest.Open(t, cfg)))
+	l := line(0)
+	w.load(l)
+	c := w.as(fundDK)
+	handle := c.handle(l.Number)
+	ctx, stop := context.WithCancel(t.Context())
+	var answered, refused atomic.Int64
+	events := make([][]string, callers)
+	var running sync.WaitGroup
+	for i := range callers {
+		running.Go(func() {
+			for ctx.Err() == nil {
+				event, err := c.recorded(i%2 == 0, handle, l)
+				switch code := refusalOf(err); {
+				case err == nil:
+					answered.Add(1)
+					events[i] = append(events[i], event)
+				case code.code == codes.Unavailable && (code.reason == "AUDIT_UNAVAILABLE" || code.reason == "STORE_UNAVAILABLE"):
+					refused.Add(1)
+				default:
+					t.Errorf("call: %v", err)
+				}
+			}
+		})
+	}
+	for range cuts {
+		before := answered.Load()
+		within(t, time.Minute, "calls are answered", func() bool { return answered.Load() >= before+enough || t.Failed() })
+		_, err := admin.Exec(t.Context(),
+			"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+		must(t, err)
+	}
+	stop()
+	running.Wait()
+	t.Logf("%d calls answered, %d refused", answered.Load(), refused.Load())
+	for _, event := range slices.Concat(events...) {
+		if records, err := w.Records.Get(t.Context(), event); err != nil || len(records) != 1 {
+			t.Errorf("an answered call has %d records: %v", len(records), err)
+		}
+	}
+	within(t, time.Minute, "all is well", func() bool {
+		for _, err := range everything(t, c, l, handle) {
+			if err != nil {
+				return false
+			}
+		}
+		return true
+	})
+	settled(t, w, c, l, handle)
+}
+
+// recorded makes a change or asks something, and returns the id of the event.
+func (c *client) recorded(change bool, handle string, l importer.Line) (event string, err error) {
+	var trailer metadata.MD
+	if change {
+		_, err = c.rpc.ResolveSubject(c.w.t.Context(),
+			&identityv1.ResolveSubjectRequest{Context: c.why(resolve), NationalId: number(l.Number)}, grpc.Trailer(&trailer))
+	} else {
+		_, err = c.address(handle, grpc.Trailer(&trailer))
+	}
+	return strings.Join(trailer.Get(rpc.EventIDTrailer), " "), err
 }
 
 // The table of persons is gone, but records can be written: each call is refused as the database's matter, and the refusal is

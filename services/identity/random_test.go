@@ -58,8 +58,11 @@ const answerLimit = 30 * time.Second
 func ask(ctx context.Context, conn *grpc.ClientConn, name string, body []byte) (event string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, answerLimit)
 	defer cancel()
-	if name == batch {
+	switch name {
+	case batch:
 		return askStream(ctx, conn, body)
+	case changes:
+		return askFeed(ctx, conn, body)
 	}
 	var answer []byte
 	var trailer metadata.MD
@@ -94,6 +97,29 @@ func askStream(ctx context.Context, conn *grpc.ClientConn, body []byte) (event s
 		return "", errors.Join(errors.New("the stream goes on"), err)
 	}
 	return response.GetEventId(), nil
+}
+
+// askFeed takes the first message of a feed, which would not end by itself.
+func askFeed(ctx context.Context, conn *grpc.ClientConn, body []byte) (event string, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, "/"+changes, grpc.ForceCodec(raw{}))
+	if err != nil {
+		return "", err
+	}
+	if err := stream.SendMsg(body); err != nil && !errors.Is(err, io.EOF) {
+		return "", err
+	}
+	if err := stream.CloseSend(); err != nil {
+		return "", err
+	}
+	var answer []byte
+	if err := stream.RecvMsg(&answer); err != nil {
+		return eventOf(err), err
+	}
+	var response identityv1.StreamAddressChangesResponse
+	err = proto.Unmarshal(answer, &response)
+	return response.GetEventId(), err
 }
 
 // eventOf reads the event id out of an error.
@@ -246,9 +272,6 @@ func (m mutator) text() string {
 	}
 }
 
-// randomRPCs are those that are sent random requests: all but the feed, which does not end by itself.
-func randomRPCs() []string { return append(allRPCs(), search, open, closing) }
-
 // Ten thousand odd requests an RPC: no panic, no code that blames us, always an answer in time, and every one left its record.
 //
 // covers: SEC-07
@@ -264,22 +287,27 @@ func TestRandomRequests(t *testing.T) {
 	w := start(t, quiet)
 	person := line(0)
 	w.load(person)
-	caller := w.as(fundDK)
+	caller, listener := w.as(fundDK), w.as(otherFund)
 	right := requests(fundDK, person, caller.handle(person.Number))
+	right[changes] = requests(otherFund, person, "")[changes] // of whom the others' requests change nothing, so that no second message comes
 	before := events(t, w)
 	var sent, fine, refused atomic.Int64
 	var jobs sync.WaitGroup
 	for n := range workers {
 		jobs.Go(func() {
 			m := mutator{rand.New(rand.NewPCG(46, uint64(n)))}
-			for i := n; i < each*len(randomRPCs()) && !t.Failed(); i += workers {
-				name := randomRPCs()[i%len(randomRPCs())]
+			for i := n; i < each*len(fundRPCs()) && !t.Failed(); i += workers {
+				name := fundRPCs()[i%len(fundRPCs())]
 				body, err := m.next(right[name])
 				if err != nil && !errors.Is(err, proto.Error) { // text that is no UTF-8 can't be written at all
 					t.Errorf("request %d: %v", i, err)
 					return
 				}
-				event, err := ask(t.Context(), caller.conn, name, body)
+				conn := caller.conn
+				if name == changes {
+					conn = listener.conn
+				}
+				event, err := ask(t.Context(), conn, name, body)
 				sent.Add(1)
 				switch code := status.Code(err); {
 				case blames(code):
@@ -298,7 +326,7 @@ func TestRandomRequests(t *testing.T) {
 	if got := events(t, w) - before; got != sent.Load() {
 		t.Errorf("%d requests left %d events", sent.Load(), got)
 	}
-	if sent.Load() != int64(each*len(randomRPCs())) || fine.Load() < sent.Load()/20 || refused.Load() < sent.Load()/4 {
+	if sent.Load() != int64(each*len(fundRPCs())) || fine.Load() < sent.Load()/20 || refused.Load() < sent.Load()/4 {
 		t.Errorf("%d sent, %d answered, %d refused: that proves little", sent.Load(), fine.Load(), refused.Load())
 	}
 	if logs := w.Logs.String(); strings.Contains(logs, "panicked") || strings.Contains(logs, "left no record") {
@@ -321,7 +349,7 @@ func FuzzRequests(f *testing.F) {
 	caller := w.as(fundDK)
 	right := requests(fundDK, person, caller.handle(person.Number))
 	m := mutator{rand.New(rand.NewPCG(1, 2))}
-	for i, name := range randomRPCs() {
+	for i, name := range fundRPCs() {
 		body, err := proto.Marshal(right[name])
 		must(f, err)
 		f.Add(uint8(i), body)
@@ -330,7 +358,7 @@ func FuzzRequests(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, which uint8, body []byte) {
-		name := randomRPCs()[int(which)%len(randomRPCs())]
+		name := fundRPCs()[int(which)%len(fundRPCs())]
 		event, err := ask(t.Context(), caller.conn, name, body)
 		switch {
 		case status.Code(err) == codes.ResourceExhausted && len(body) > 1<<20: // gRPC's own refusal; it names no event

@@ -270,7 +270,11 @@ func problemSchema() object {
 		"properties": object{
 			"type": text("`urn:samvirke:reason:` and the reason."), "title": text("The same for every problem of the type."),
 			"status": object{"type": "integer", "description": "HTTP status."}, "detail": text("What is special about this one."),
-			"reason": text("Stable, for programs."), "actor": text("Who must act: `caller`, `controller`, `operator`, or `retry` for nobody."),
+			"reason": text("Stable, for programs."),
+			"reasons": object{
+				"type": "array", "items": object{"type": "string"}, "description": "All reasons of a refusal, where there are several: the first is `reason`.",
+			},
+			"actor":  text("Who must act: `caller`, `controller`, `operator`, or `retry` for nobody."),
 			"action": text("What they must do."), "traceId": text("Quote it when you ask for support."), "eventId": text("Id of the audit record."),
 			"retryAfter": object{"type": "integer", "description": "Seconds to wait, as in the header Retry-After."},
 			"violations": object{"type": "array", "items": object{"type": "object", "properties": object{

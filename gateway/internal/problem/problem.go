@@ -31,6 +31,7 @@ type Problem struct {
 	Status     int         `json:"status"`               // HTTP status
 	Detail     string      `json:"detail,omitempty"`     // what is special about this one
 	Reason     string      `json:"reason"`               // stable, for programs
+	Reasons    []string    `json:"reasons,omitempty"`    // all reasons of a refusal, where there are several
 	Actor      string      `json:"actor,omitempty"`      // who must act: caller, controller, operator, retry
 	Action     string      `json:"action,omitempty"`     // what they must do
 	TraceID    string      `json:"traceId,omitempty"`    // for support
@@ -85,6 +86,9 @@ func (p *Problem) add(detail any) {
 	case *errdetails.ErrorInfo:
 		if d.GetDomain() == errs.Domain {
 			m := d.GetMetadata()
+			if all := m[errs.MetaReasons]; all != "" {
+				p.Reasons = strings.Split(all, ",")
+			}
 			p.Reason, p.Actor, p.Action, p.TraceID, p.EventID = d.GetReason(), m[errs.MetaActor], m[errs.MetaAction], m[errs.MetaTraceID], m[errs.MetaEventID]
 		}
 	case *errdetails.BadRequest:

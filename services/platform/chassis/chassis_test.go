@@ -18,6 +18,7 @@ import (
 
 	"samvirke.dev/certs/bootstrap"
 	"samvirke.dev/certs/vaulttest"
+	commonv1 "samvirke.dev/proto/gen/go/samvirke/common/v1"
 	"samvirke.dev/services/platform/chassis"
 	"samvirke.dev/services/platform/errs"
 	"samvirke.dev/services/platform/keys"
@@ -258,8 +259,8 @@ func TestVaultDownLater(t *testing.T) {
 	calling.end()
 }
 
-// Agreements change under load: a broken file changes nothing, a good one lets another organisation in, its removal shuts it
-// out, and the callers who were there all the time notice nothing of it.
+// Agreements change under load: a file that is broken or overlaps another changes nothing, a good one lets another organisation in, its end
+// or removal shuts it out, and the callers who were there all the time notice nothing of it.
 func TestAgreementsReload(t *testing.T) {
 	t.Parallel()
 	s := prepare(t, vaulttest.StartDev(t))
@@ -283,6 +284,22 @@ func TestAgreementsReload(t *testing.T) {
 	}
 	s.write("second.yaml", agreementOf(second))
 	within(t, 30*time.Second, "the second organisation is let in", knows)
+	refused := strings.Count(s.logs.String(), "agreements refused")
+	s.write("third.yaml", strings.Replace(agreementOf(second), "id: fund-", "id: again-", 1))
+	within(t, 30*time.Second, "an agreement that overlaps another is refused", func() bool {
+		return strings.Count(s.logs.String(), "agreements refused") > refused
+	})
+	if !knows() {
+		t.Error("a file that was refused shut the second organisation out")
+	}
+	must(t, os.Remove(filepath.Join(s.cfg.Agreements.Dir, "third.yaml")))
+	s.write("second.yaml", strings.Replace(agreementOf(second), "2100-01-01", "2021-01-01", 1))
+	within(t, 30*time.Second, "the agreement of the second organisation has expired", func() bool { return !knows() })
+	if err := verify(t.Context(), other, second); errs.ReasonOf(err) != commonv1.Reason_REASON_AGREEMENT_INACTIVE {
+		t.Errorf("with an expired agreement: %v", err)
+	}
+	s.write("second.yaml", agreementOf(second))
+	within(t, 30*time.Second, "the second organisation is let in again", knows)
 	must(t, os.Remove(filepath.Join(s.cfg.Agreements.Dir, "second.yaml")))
 	within(t, 30*time.Second, "the second organisation is shut out", func() bool { return !knows() })
 	within(t, time.Minute, "enough calls to prove something", func() bool { return calling.calls.Load() >= 20 || t.Failed() })
