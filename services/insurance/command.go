@@ -61,6 +61,8 @@ func serve(ctx context.Context, call command.Call[Config]) (err error) {
 	if err != nil {
 		return err
 	}
+	end := parts.Gather(ctx)
+	defer func() { err = errors.Join(err, end(context.WithoutCancel(ctx))) }()
 	if err := parts.Prepare(ctx); err != nil {
 		return err
 	}

@@ -48,6 +48,7 @@ type Parts struct {
 	service  *core.Service
 	subjects *subjects
 	store    core.Store
+	rows     *sqlstore.Store
 	keep     core.Retention
 }
 
@@ -62,11 +63,12 @@ func NewParts(cfg Config, db *sqlkit.DB, ring *keys.Ring, clk clock.Clock, ident
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
-	store, err := sealed.New(sqlstore.New(db), seal)
+	rows := sqlstore.New(db)
+	store, err := sealed.New(rows, seal)
 	if err != nil {
 		return nil, err
 	}
-	p := &Parts{subjects: &subjects{ring: ring, prfs: map[string]*keys.PRF{}}, store: store}
+	p := &Parts{rows: rows, subjects: &subjects{ring: ring, prfs: map[string]*keys.PRF{}}, store: store}
 	p.service, err = core.New(core.Deps{
 		Store: store, Identity: identity, Subjects: p.subjects, Notes: notes{}, Clock: clk, Zone: zone, Policies: cfg.policies(),
 	})
@@ -99,6 +101,11 @@ func (p *Parts) fetchMailbox(ctx context.Context, request proto.Message) context
 		return rpc.Unchanging(ctx)
 	}
 	return ctx
+}
+
+// Gather makes partners who poll at the same time ask the database together. Call end before the database is closed.
+func (p *Parts) Gather(ctx context.Context) (end func(context.Context) error) {
+	return p.rows.Gather(ctx)
 }
 
 // Prepare readies the keys of every partner with whom there is an agreement, so that a missing one is known at start.

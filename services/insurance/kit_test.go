@@ -116,8 +116,8 @@ func deal(controller, recipient, role, until string) (file, text string) {
 		grants = append(grants, m{"rpc": memberService + "ImportMembers", "fields": []string{"event_id"}, "purposes": admin[:1]})
 	} else {
 		grants = append(grants,
-			m{"rpc": shareService + "FetchShares", "fields": []string{"shares"}, "purposes": everyPurpose()},
-			m{"rpc": shareService + "GetSharedSubject", "fields": []string{"subject"}, "purposes": everyPurpose()})
+			m{"rpc": shareService + "FetchShares", "fields": released(recipient, "shares"), "purposes": everyPurpose()},
+			m{"rpc": shareService + "GetSharedSubject", "fields": released(recipient, "subject"), "purposes": everyPurpose()})
 	}
 	id := strings.ToLower(strings.ReplaceAll(controller+"-"+recipient, ":", "-"))
 	raw, err := json.Marshal(m{
@@ -128,6 +128,19 @@ func deal(controller, recipient, role, until string) (file, text string) {
 		return "", err.Error()
 	}
 	return id + ".yaml", string(raw)
+}
+
+// released are the fields of an answer that an agreement releases: for the fund's agency exactly what its class can have, so that an agreement
+// may be as narrow as that (domain rule B.11: what a partner wants less of is decided by its list of fields); for the others all.
+func released(recipient, field string) []string {
+	switch {
+	case recipient != agency:
+		return []string{field}
+	case field == "shares":
+		return []string{"shares.kind", "shares.partner_subject_id", "shares.content.agency_contact"}
+	default:
+		return []string{"subject.agency_contact"}
+	}
 }
 
 func deals() map[string]string {

@@ -336,7 +336,7 @@ func (w *world) config(funds []string) transfer.Config {
 // node starts one service.
 func (w *world) node(db func(testing.TB) *sqlkit.DB, l net.Listener, funds []string, wrap *suitetest.LocalWrap) *node {
 	w.t.Helper()
-	n := &node{funds: funds, done: make(chan struct{})}
+	n := &node{funds: funds}
 	o := suitetest.Options{
 		Migrations: sqlstore.Migrations(), Keysets: transfer.Keysets(), Agreements: deals(w.t, nord, syd, ett, tva), Clock: w.clk, CA: w.ca, Listener: l, Wrap: wrap,
 	}
@@ -354,25 +354,31 @@ func (w *world) node(db func(testing.TB) *sqlkit.DB, l net.Listener, funds []str
 		n.parts = parts
 	}
 	n.Server = suitetest.Start(w.t, o)
-	ctx, cancel := context.WithCancel(context.WithoutCancel(w.t.Context()))
-	n.cancel = cancel
-	go func() {
-		defer close(n.done)
-		var running sync.WaitGroup
-		for _, c := range n.parts.Components() {
-			running.Go(func() {
-				if err := c.Run(ctx); err != nil {
-					w.t.Error(err)
-				}
-			})
-		}
-		running.Wait()
-	}()
+	n.run(w.t)
 	w.t.Cleanup(func() {
 		n.stop()
 		must(w.t, n.parts.Close())
 	})
 	return n
+}
+
+// run begins what tells other funds.
+func (n *node) run(t testing.TB) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	done := make(chan struct{})
+	n.cancel, n.done = cancel, done
+	go func() {
+		defer close(done)
+		var running sync.WaitGroup
+		for _, c := range n.parts.Components() {
+			running.Go(func() {
+				if err := c.Run(ctx); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		running.Wait()
+	}()
 }
 
 // stop ends what tells other funds.

@@ -20,6 +20,9 @@ import (
 type Registers struct {
 	*registers.Simulator
 
+	// CopyAge is how old a copy of a Swede gets before SPAR is asked again.
+	CopyAge time.Duration
+
 	deliveries string
 	client     localca.Files
 	// signing is what the income service signs with, and income the certificate that eIndkomst signs with.
@@ -30,7 +33,7 @@ type Registers struct {
 // StartRegisters starts the registers on free ports of the loopback interface, with an authority of their own: like the real ones they
 // know nothing of Vault and SPIFFE. Everything they need lies in dir. Close ends them.
 func StartRegisters(ctx context.Context, dir string, log *slog.Logger) (*Registers, error) {
-	r := &Registers{deliveries: filepath.Join(dir, "deliveries")}
+	r := &Registers{CopyAge: copyAge, deliveries: filepath.Join(dir, "deliveries")}
 	if err := os.MkdirAll(r.deliveries, 0o700); err != nil {
 		return nil, fmt.Errorf("registers: %w", err)
 	}
@@ -93,7 +96,7 @@ func (r *Registers) config() map[string]any {
 	}
 	return m{
 		"look_every": lookEvery.String(),
-		"spar": connect(r.SPARURL(), copyAge, m{
+		"spar": connect(r.SPARURL(), r.CopyAge, m{
 			"assignment": m{"recipient": registers.Customer, "customer": registers.Customer, "id": registers.Assignment},
 		}),
 		"cpr": connect(r.SF1520URL(), time.Hour, m{ // CPR tells by deliveries

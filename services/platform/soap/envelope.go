@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -46,22 +45,22 @@ func Encode(body any) ([]byte, error) {
 // than limit bytes. The character set is UTF-8 or, if the XML declaration says so, ISO-8859-1. Errors: *Fault, ErrMalformed,
 // ErrTooLarge, and those of r.
 func Decode(r io.Reader, limit int64, answer any) error {
-	raw, err := readAll(r, limit, 0)
+	m := newMemory()
+	raw, err := readAll(&m.raw, r, limit, 0)
 	if err != nil {
 		return err
 	}
-	return decode(raw, limit, "", names{}, answer)
+	return decode(raw, limit, "", m, answer)
 }
 
 // decode reads a message that is wholly there.
-func decode(raw []byte, limit int64, charset string, known names, answer any) error {
+func decode(raw []byte, limit int64, charset string, m *memory, answer any) error {
 	root, err := rootOf(answer)
 	if err != nil {
 		return err
 	}
-	s := newScanner(raw, limit, charset, known)
-	r := &resolver{source: s, tags: known}
-	e := envelope{dec: xml.NewTokenDecoder(r), resolver: r}
+	s := newScanner(raw, limit, charset, m.names)
+	e := envelope{resolver: resolver{source: s}, memory: m}
 	err = e.read(root, answer)
 	_, isFault := errors.AsType[*Fault](err)
 	switch {
@@ -93,8 +92,9 @@ func rootOf(answer any) (xml.Name, error) {
 
 // envelope walks through one envelope.
 type envelope struct {
-	dec      *xml.Decoder
-	resolver *resolver
+	resolver
+
+	memory *memory
 }
 
 func (e *envelope) read(root xml.Name, answer any) error {
@@ -149,11 +149,11 @@ func (e *envelope) passHeader() error {
 			return err
 		}
 		for _, a := range start.Attr {
-			if a.Name.Space == Namespace && a.Name.Local == "mustUnderstand" && a.Value != "0" {
+			if a.Name.Local == "mustUnderstand" && a.Name.Space != "" && e.space(a.Name.Space) == Namespace && a.Value != "0" {
 				return malformed("a header that must be understood")
 			}
 		}
-		if err := e.dec.Skip(); err != nil {
+		if err := e.skip(); err != nil {
 			return err
 		}
 	}
@@ -173,11 +173,11 @@ func (e *envelope) body(root xml.Name, answer any) error {
 		return malformed("another element than expected")
 	}
 	if w, ok := answer.(Within); ok {
-		e.resolver.within(w.Keeps)
-		start.Attr = slices.DeleteFunc(start.Attr, named)
-		answer = w.Content()
+		err = e.readTree(w)
+	} else {
+		err = e.decode(answer, start)
 	}
-	if err := e.dec.DecodeElement(answer, start); err != nil {
+	if err != nil {
 		return err
 	}
 	start, err = e.next()
@@ -187,16 +187,50 @@ func (e *envelope) body(root xml.Name, answer any) error {
 	return err
 }
 
+// readTree lets an answer read itself from the element whose start was read.
+func (e *envelope) readTree(answer Within) error {
+	root, err := e.tree(answer.Keeps, e.memory)
+	if err != nil {
+		return err
+	}
+	return answer.Read(root)
+}
+
+// decode lets encoding/xml read the element whose start was read.
+func (e *envelope) decode(into any, start *element) error {
+	// The decoder has to be told what is declared outside.
+	outside := e.declared()
+	e.unread = xml.StartElement{Name: start.written, Attr: append(outside, start.Attr...)}
+	dec := xml.NewTokenDecoder(&e.resolver)
+	token, err := dec.Token()
+	if err != nil {
+		return err
+	}
+	first, ok := token.(xml.StartElement)
+	if !ok {
+		return malformed("no element")
+	}
+	first.Attr = first.Attr[len(outside):]
+	return dec.DecodeElement(into, &first)
+}
+
+// element is the start of an element.
+type element struct {
+	Name    xml.Name   // with its namespace
+	Attr    []xml.Attr // as written
+	written xml.Name
+}
+
 // next returns the next start of an element, or nil at the end of the present one. Text between elements is an error.
-func (e *envelope) next() (*xml.StartElement, error) {
+func (e *envelope) next() (*element, error) {
 	for {
-		t, err := e.dec.Token()
+		t, err := e.Token()
 		if err != nil {
 			return nil, err
 		}
 		switch t := t.(type) {
 		case xml.StartElement:
-			return &t, nil
+			return &element{Name: xml.Name{Space: e.space(t.Name.Space), Local: t.Name.Local}, Attr: t.Attr, written: t.Name}, nil
 		case xml.EndElement:
 			return nil, nil //nolint:nilnil // an end is neither a start nor an error
 		case xml.CharData:

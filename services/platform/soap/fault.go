@@ -55,7 +55,7 @@ func (f *Fault) DecodeDetail(into any) error {
 		return err
 	}
 	limit := max(int64(len(f.Detail)), bytesPerElement) * bytesPerElement
-	e := envelope{dec: xml.NewTokenDecoder(newScanner(f.Detail, limit, "", names{}))}
+	e := envelope{resolver: resolver{source: newScanner(f.Detail, limit, "", names{})}}
 	if start, err := e.next(); err != nil || start == nil {
 		return malformed("no detail")
 	}
@@ -65,12 +65,12 @@ func (f *Fault) DecodeDetail(into any) error {
 		case err != nil || start == nil:
 			return malformed("no such detail")
 		case start.Name == root:
-			if err := e.dec.DecodeElement(into, start); err != nil {
+			if err := e.decode(into, start); err != nil {
 				return malformed("detail")
 			}
 			return nil
 		}
-		if err := e.dec.Skip(); err != nil {
+		if err := e.skip(); err != nil {
 			return malformed("detail")
 		}
 	}
@@ -100,14 +100,14 @@ func (f *Fault) MarshalXML(enc *xml.Encoder, _ xml.StartElement) error {
 }
 
 // fault reads a fault whose start was read, up to the end of the body.
-func (e *envelope) fault(start *xml.StartElement) error {
+func (e *envelope) fault(start *element) error {
 	var wire struct {
 		Code   string `xml:"faultcode"`
 		String string `xml:"faultstring"`
 		Actor  string `xml:"faultactor"`
 		Detail detail `xml:"detail"`
 	}
-	if err := e.dec.DecodeElement(&wire, start); err != nil {
+	if err := e.decode(&wire, start); err != nil {
 		return err
 	}
 	code := strings.TrimSpace(wire.Code)

@@ -24,7 +24,7 @@ const (
 type scanner struct {
 	in          []byte // whole message in UTF-8
 	pos         int
-	depth       int
+	open        []*tag // elements that have begun
 	elements    int64
 	maxElements int64
 	names       names
@@ -35,20 +35,18 @@ type scanner struct {
 
 // tag is a name with the tokens of its tags, which are made once.
 type tag struct {
+	written    string
 	name       xml.Name
 	start, end xml.Token
 }
 
-func newTag(name xml.Name) *tag {
-	return &tag{name: name, start: xml.StartElement{Name: name}, end: xml.EndElement{Name: name}}
+func newTag(written string, name xml.Name) *tag {
+	return &tag{written: written, name: name, start: xml.StartElement{Name: name}, end: xml.EndElement{Name: name}}
 }
 
 // names are the tags met so far, by the names as written. A client keeps them from message to message: a register writes the same few
 // again and again.
 type names map[string]*tag
-
-// maxNames is how many are kept between messages; who sends more than that is no register.
-const maxNames = 512
 
 // newScanner reads a message from memory. limit is the largest size of such messages; charset is what the transport says, or "":
 // then the XML declaration decides. The names are used until the message is read.
@@ -58,7 +56,7 @@ func newScanner(raw []byte, limit int64, charset string, known names) *scanner {
 	return s
 }
 
-// Token implements xml.TokenReader. Text is valid until the next call.
+// Token implements xml.TokenReader. Text stays valid.
 func (s *scanner) Token() (xml.Token, error) {
 	if s.err != nil {
 		return nil, s.err
@@ -145,7 +143,14 @@ func (s *scanner) meansNothing(text []byte) bool {
 }
 
 // blank reports whether there is white space only, as XML understands it.
-func blank(b []byte) bool { return len(bytes.Trim(b, " \t\r\n")) == 0 }
+func blank(b []byte) bool {
+	for _, c := range b {
+		if !isSpace(c) {
+			return false
+		}
+	}
+	return true
+}
 
 func textToken(text []byte) (xml.Token, error) {
 	if bytes.Contains(text, []byte("]]>")) {
@@ -157,19 +162,23 @@ func textToken(text []byte) (xml.Token, error) {
 
 func (s *scanner) endTag() (xml.Token, error) {
 	s.pos += len("</")
-	t, err := s.tag()
-	if err != nil {
-		return nil, err
+	if len(s.open) == 0 {
+		return nil, malformed("an end without a beginning")
 	}
+	t := s.open[len(s.open)-1]
+	if !bytes.HasPrefix(s.in[s.pos:], []byte(t.written)) {
+		return nil, malformed("another element ends than began")
+	}
+	s.pos += len(t.written)
 	s.passSpace()
-	if !s.pass('>') {
+	if !s.pass('>') { // also if the name goes on
 		return nil, malformed("an end tag")
 	}
 	return s.close(t), nil
 }
 
 func (s *scanner) close(t *tag) xml.Token {
-	s.depth--
+	s.open = s.open[:len(s.open)-1]
 	s.inLeaf = false
 	return t.end
 }
@@ -180,11 +189,11 @@ func (s *scanner) startTag() (xml.Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.depth++
+	s.open = append(s.open, t)
 	s.elements++
 	s.inLeaf = true
 	switch {
-	case s.depth > maxDepth:
+	case len(s.open) > maxDepth:
 		return nil, malformed("nested too deeply")
 	case s.elements > s.maxElements:
 		return nil, malformed("too many elements")
@@ -298,8 +307,8 @@ func (s *scanner) tag() (*tag, error) {
 		return nil, malformed("a name")
 	}
 	name := xml.Name{Space: string(prefix), Local: string(local)}
-	t := newTag(name)
-	s.names[string(raw)] = t
+	t := newTag(string(raw), name)
+	s.names[t.written] = t
 	return t, nil
 }
 

@@ -74,22 +74,8 @@ type Client struct {
 	repeat    bool
 	tracer    trace.Tracer
 	register  string
-	names     sync.Pool // of names
+	memories  sync.Pool // of *memory
 	security  Security
-}
-
-// known returns names that no other call uses at present.
-func (c *Client) known() names {
-	if known, ok := c.names.Get().(names); ok {
-		return known
-	}
-	return names{}
-}
-
-func (c *Client) keep(known names) {
-	if len(known) <= maxNames {
-		c.names.Put(known)
-	}
 }
 
 // New returns a client, or an error that says what is wrong with d.
@@ -196,7 +182,9 @@ func (c *Client) read(ctx context.Context, resp *http.Response, answer any) erro
 	default:
 		return bad
 	}
-	raw, err := readAll(resp.Body, c.maxAnswer, resp.ContentLength)
+	m := c.memory()
+	defer c.keep(m)
+	raw, err := readAll(&m.raw, resp.Body, c.maxAnswer, resp.ContentLength)
 	switch {
 	case errors.Is(err, ErrTooLarge):
 		return err
@@ -208,9 +196,7 @@ func (c *Client) read(ctx context.Context, resp *http.Response, answer any) erro
 		raw, charset, err = c.open(raw, charset, resp.StatusCode != http.StatusOK)
 	}
 	if err == nil {
-		known := c.known()
-		err = decode(raw, c.maxAnswer, charset, known, answer)
-		c.keep(known)
+		err = decode(raw, c.maxAnswer, charset, m, answer)
 	}
 	if _, isFault := errors.AsType[*Fault](err); !isFault && resp.StatusCode != http.StatusOK {
 		return bad // whatever stands there, status 500 is no answer
@@ -227,13 +213,15 @@ func charsetOf(contentType string) (string, error) {
 	return strings.ToLower(params["charset"]), nil
 }
 
-// readAll reads up to limit bytes; hint is how many are announced, or -1. Errors: ErrTooLarge and those of r.
-func readAll(r io.Reader, limit, hint int64) ([]byte, error) {
+// readAll reads up to limit bytes into buf and returns what stands there; hint is how many are announced, or -1. Errors: ErrTooLarge and those of r.
+func readAll(buf *bytes.Buffer, r io.Reader, limit, hint int64) ([]byte, error) {
 	if hint > limit {
 		return nil, ErrTooLarge
 	}
-	var buf bytes.Buffer
-	buf.Grow(int(min(max(hint, 0), limit, maxHint)) + bytes.MinRead)
+	if hint < 0 {
+		hint = usualAnswer
+	}
+	buf.Grow(int(min(hint, limit, maxHint)) + bytes.MinRead)
 	n, err := buf.ReadFrom(io.LimitReader(r, limit+1))
 	switch {
 	case err != nil:
@@ -243,6 +231,9 @@ func readAll(r io.Reader, limit, hint int64) ([]byte, error) {
 	}
 	return buf.Bytes(), nil
 }
+
+// usualAnswer is room for most registers' answers about a person, in bytes.
+const usualAnswer = 8 << 10
 
 // maxHint is how much memory an announced length alone is worth, in bytes.
 const maxHint = 256 << 10

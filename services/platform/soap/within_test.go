@@ -11,12 +11,8 @@ import (
 
 // local is an answer that is read by local names in the namespaces that begin with urn:own.
 type local struct {
-	content struct {
-		Lang  string   `xml:"lang,attr"`
-		Kind  string   `xml:"kind,attr"`
-		Names []string `xml:"Name"`
-		Deep  string   `xml:"Part>Deep"`
-	}
+	names []string
+	deep  string
 }
 
 // Root implements soap.Rooted.
@@ -25,8 +21,17 @@ func (l *local) Root() xml.Name { return xml.Name{Space: "urn:own:1", Local: "An
 // Keeps implements soap.Within.
 func (l *local) Keeps(space string) bool { return strings.HasPrefix(space, "urn:own") }
 
-// Content implements soap.Within.
-func (l *local) Content() any { return &l.content }
+// Read implements soap.Within.
+func (l *local) Read(root soap.Element) error {
+	for name := range root.All("Name") {
+		l.names = append(l.names, name.String())
+	}
+	l.deep = root.Child("Part").Text("Deep")
+	if l.deep == "refused" {
+		return errors.New("a value that must not be told")
+	}
+	return nil
+}
 
 var _ soap.Within = (*local)(nil)
 
@@ -40,28 +45,30 @@ func within(inside string) (*local, error) {
 // What is read are elements of the kept namespaces, whatever their prefixes.
 func TestWithin(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct{ inside, names, deep, kind string }{
-		"one namespace":          {`<a:Answer><a:Name>1</a:Name><a:Part><a:Deep>d</a:Deep></a:Part></a:Answer>`, "1", "d", ""},
-		"two of them":            {`<a:Answer><b:Name>1</b:Name><a:Part><b:Deep>d</b:Deep></a:Part></a:Answer>`, "1", "d", ""},
-		"a foreign one":          {`<a:Answer><x:Name>1</x:Name><a:Name>2</a:Name></a:Answer>`, "2", "", ""},
-		"inside a foreign one":   {`<a:Answer><x:Part><a:Deep>d</a:Deep><a:Name>1</a:Name></x:Part><a:Name>2</a:Name></a:Answer>`, "2", "", ""},
-		"prefix declared anew":   {`<a:Answer><a:Name xmlns:a="urn:foreign">1</a:Name><a:Name>2</a:Name></a:Answer>`, "2", "", ""},
-		"foreign prefix, ours":   {`<a:Answer><x:Name xmlns:x="urn:own:9">1</x:Name><x:Name>2</x:Name></a:Answer>`, "1", "", ""},
-		"default namespace":      {`<Answer xmlns="urn:own:1"><Name>1</Name><Name xmlns="">2</Name><Name>3</Name></Answer>`, "1,3", "", ""},
-		"no namespace":           {`<a:Answer><Name>1</Name></a:Answer>`, "", "", ""},
-		"unknown prefix":         {`<a:Answer><q:Name>1</q:Name></a:Answer>`, "", "", ""},
-		"attributes":             {`<a:Answer kind="k" x:lang="l" xml:lang="m" xmlns:kind="urn:own"/>`, "", "", "k"},
-		"of a skipped sibling":   {`<a:Answer><x:y kind="z"/><a:Name>1</a:Name></a:Answer>`, "1", "", ""},
-		"comments and white":     {"<a:Answer>\n <!-- c --> <a:Name> 1 </a:Name>\n</a:Answer>", " 1 ", "", ""},
-		"same name at any depth": {`<a:Answer><a:Part><a:Name>0</a:Name></a:Part><a:Name>1</a:Name></a:Answer>`, "1", "", ""},
+	for name, c := range map[string]struct{ inside, names, deep string }{
+		"one namespace":          {`<a:Answer><a:Name>1</a:Name><a:Part><a:Deep>d</a:Deep></a:Part></a:Answer>`, "1", "d"},
+		"two of them":            {`<a:Answer><b:Name>1</b:Name><a:Part><b:Deep>d</b:Deep></a:Part></a:Answer>`, "1", "d"},
+		"a foreign one":          {`<a:Answer><x:Name>1</x:Name><a:Name>2</a:Name></a:Answer>`, "2", ""},
+		"inside a foreign one":   {`<a:Answer><x:Part><a:Deep>d</a:Deep><a:Name>1</a:Name></x:Part><a:Name>2</a:Name></a:Answer>`, "2", ""},
+		"prefix declared anew":   {`<a:Answer><a:Name xmlns:a="urn:foreign">1</a:Name><a:Name>2</a:Name></a:Answer>`, "2", ""},
+		"foreign prefix, ours":   {`<a:Answer><x:Name xmlns:x="urn:own:9">1</x:Name><x:Name>2</x:Name></a:Answer>`, "1", ""},
+		"default namespace":      {`<Answer xmlns="urn:own:1"><Name>1</Name><Name xmlns="">2</Name><Name>3</Name></Answer>`, "1,3", ""},
+		"no namespace":           {`<a:Answer><Name>1</Name></a:Answer>`, "", ""},
+		"unknown prefix":         {`<a:Answer><q:Name>1</q:Name></a:Answer>`, "", ""},
+		"attributes":             {`<a:Answer kind="k" x:lang="l" xml:lang="m" xmlns:kind="urn:own"/>`, "", ""},
+		"of a skipped sibling":   {`<a:Answer><x:y kind="z"/><a:Name>1</a:Name></a:Answer>`, "1", ""},
+		"comments and white":     {"<a:Answer>\n <!-- c --> <a:Name> 1 </a:Name>\n</a:Answer>", " 1 ", ""},
+		"in pieces":              {`<a:Answer><a:Name>1<!-- c -->2<a:Part>x</a:Part><![CDATA[3]]>&amp;4</a:Name></a:Answer>`, "123&4", ""},
+		"several of one":         {`<a:Answer><a:Part><a:Deep>c</a:Deep><a:Deep>d</a:Deep></a:Part></a:Answer>`, "", "d"},
+		"same name at any depth": {`<a:Answer><a:Part><a:Name>0</a:Name></a:Part><a:Name>1</a:Name></a:Answer>`, "1", ""},
 	} {
 		got, err := within(c.inside)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if n := strings.Join(got.content.Names, ","); n != c.names || got.content.Deep != c.deep || got.content.Kind != c.kind || got.content.Lang != "" {
-			t.Errorf("%s: %+v", name, got.content)
+		if n := strings.Join(got.names, ","); n != c.names || got.deep != c.deep {
+			t.Errorf("%s: %+v", name, got)
 		}
 	}
 }
@@ -71,11 +78,15 @@ func TestWithinMalformed(t *testing.T) {
 	t.Parallel()
 	for _, inside := range []string{
 		`<a:Answer><x:y><a:z></x:y></a:z></a:Answer>`, `<a:Answer><x:y></a:Answer>`, `<a:Answer></a:Answer><a:Answer/>`, `<a:Answer><a:Name></a:Answer>`,
-		`<a:Answer></b:Answer>`, `<b:Answer/>`, `<x:Answer/>`, `<a:Answer>`, `<a:Answer><x:y>&e;</x:y></a:Answer>`,
+		`<a:Answer></b:Answer>`, `<a:Answer><a:Name></b:Name></a:Answer>`, `<b:Answer/>`, `<x:Answer/>`, `<a:Answer>`, `<a:Answer><x:y>&e;</x:y></a:Answer>`,
 	} {
 		if _, err := within(inside); !errors.Is(err, soap.ErrMalformed) {
 			t.Errorf("%s: %v", inside, err)
 		}
+	}
+	// What the answer itself refuses is malformed, and nobody learns why.
+	if _, err := within(`<a:Answer><a:Part><a:Deep>refused</a:Deep></a:Part></a:Answer>`); !errors.Is(err, soap.ErrMalformed) || strings.Contains(err.Error(), "told") {
+		t.Errorf("refused by the answer: %v", err)
 	}
 	// A fault is read as ever, and so is an answer after one.
 	_, err := within(`<S:Fault><faultcode>S:Server</faultcode><faultstring>x</faultstring></S:Fault>`)

@@ -3,6 +3,9 @@ package suite
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -27,30 +30,31 @@ func together(ctx context.Context, in Stage, names []string, f fill) (_ *Running
 		return nil, err
 	}
 	name := names[len(names)-1]
-	conf := s.Config(nil, names...)
+	var up started
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, up.close(context.WithoutCancel(ctx)))
+		}
+	}()
+	if in.registers {
+		if up.registers, err = startRegisters(ctx, in); err != nil {
+			return nil, err
+		}
+	}
+	conf := s.Config(up.registers, names...)
 	conf.Dir, conf.Database = in.Dir, in.Database
 	if conf.Binaries, err = stack.BuildAll(ctx, conf.Programs, filepath.Join(in.Dir, "bin"), in.Progress); err != nil {
 		return nil, err
 	}
-	if conf.Vault, err = stack.DevVault(); err != nil {
+	if up.vault, err = stack.DevVault(); err != nil {
 		return nil, err
 	}
-	var suite *stack.Stack
-	end := func(ctx context.Context) error {
-		var first error
-		if suite != nil {
-			first = suite.Close(ctx)
-		}
-		return errors.Join(first, conf.Vault.Close())
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, end(context.WithoutCancel(ctx)))
-		}
-	}()
-	if suite, err = stack.Prepare(ctx, conf); err != nil {
+	conf.Vault = up.vault
+	suite, err := stack.Prepare(ctx, conf)
+	if err != nil {
 		return nil, err
 	}
+	up.suite = suite
 	data, err := f(ctx, suite, s)
 	if err != nil {
 		return nil, err
@@ -70,9 +74,44 @@ func together(ctx context.Context, in Stage, names []string, f fill) (_ *Running
 	}
 	running := suite.Service(name)
 	return &Running{
-		PID: running.Proc.PID(), Ready: running.Ready, Data: data, Close: end,
+		PID: running.Proc.PID(), Ready: running.Ready, Data: data, Close: up.close,
 		Connect: load.Connect{Addr: running.Addr, ServerID: id.String(), Files: suite.Files(s.Cast.DanishFund)},
 	}, nil
+}
+
+// started is what must be ended.
+type started struct {
+	registers *stack.Registers
+	vault     *stack.Vault
+	suite     *stack.Stack
+}
+
+func (s *started) close(ctx context.Context) error {
+	var errs []error
+	if s.suite != nil {
+		errs = append(errs, s.suite.Close(ctx))
+	}
+	if s.vault != nil {
+		errs = append(errs, s.vault.Close())
+	}
+	if s.registers != nil {
+		s.registers.Close()
+	}
+	return errors.Join(errs...)
+}
+
+// startRegisters starts simulated registers in this process.
+func startRegisters(ctx context.Context, in Stage) (*stack.Registers, error) {
+	dir := filepath.Join(in.Dir, "registers")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("folder: %w", err)
+	}
+	r, err := stack.StartRegisters(ctx, dir, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, err
+	}
+	r.CopyAge = copyAge
+	return r, nil
 }
 
 // profile is the variable that names a file for the service's CPU profile.

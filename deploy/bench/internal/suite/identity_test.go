@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/test/bufconn"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"samvirke.dev/deploy/bench/internal/load"
 	identityv1 "samvirke.dev/proto/gen/go/samvirke/identity/v1"
@@ -30,6 +31,8 @@ type fake struct {
 	bare   bool // leaves out what was asked for
 	// homeless knows no address and no protection.
 	homeless bool
+	// live gives every answer as of now, as if the register were asked.
+	live bool
 }
 
 func (f *fake) trailer(ctx context.Context) {
@@ -53,7 +56,18 @@ func (f *fake) ResolveSubject(ctx context.Context, r *identityv1.ResolveSubjectR
 
 func (f *fake) VerifyIdentity(ctx context.Context, r *identityv1.VerifyIdentityRequest) (*identityv1.VerifyIdentityResponse, error) {
 	f.trailer(ctx)
-	return &identityv1.VerifyIdentityResponse{Verdict: f.verdict(r.GetFullName())}, nil
+	given := time.Unix(1, 0)
+	if f.live {
+		given = time.Now()
+	}
+	return &identityv1.VerifyIdentityResponse{Verdict: f.verdict(r.GetFullName()), RegisterTime: timestamppb.New(given)}, nil
+}
+
+func (f *fake) OpenAddressSubscription(
+	ctx context.Context, _ *identityv1.OpenAddressSubscriptionRequest,
+) (*identityv1.OpenAddressSubscriptionResponse, error) {
+	f.trailer(ctx)
+	return &identityv1.OpenAddressSubscriptionResponse{}, nil
 }
 
 func (f *fake) GetPostalAddress(ctx context.Context, _ *identityv1.GetPostalAddressRequest) (*identityv1.GetPostalAddressResponse, error) {
@@ -96,6 +110,16 @@ func (f *fake) BatchVerify(stream grpc.BidiStreamingServer[identityv1.BatchVerif
 // try makes calls of one kind to a fake, with three persons of whom two have handles.
 func try(t *testing.T, f *fake, call string) *load.Result {
 	t.Helper()
+	res, err := tryFor(t.Context(), t, f, identityLanes, call)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
+}
+
+// tryFor does it with the lanes of any service and until ctx ends.
+func tryFor(ctx context.Context, t *testing.T, f *fake, prepare load.Prepare, call string) (*load.Result, error) {
+	t.Helper()
 	lis := bufconn.Listen(1 << 20)
 	srv := grpc.NewServer()
 	identityv1.RegisterIdentityServiceServer(srv, f)
@@ -116,11 +140,24 @@ func try(t *testing.T, f *fake, call string) *load.Result {
 	if err != nil {
 		t.Fatal(err)
 	}
-	res, err := load.Try(t.Context(), conn, identityLanes, data, call, 50*time.Millisecond)
-	if err != nil {
-		t.Fatal(err)
+	return load.Try(ctx, conn, prepare, data, call, 50*time.Millisecond)
+}
+
+// Answers that come from the register, and not from the copy of a followed person, get no figure.
+func TestFollowedAnswersComeFromTheCopy(t *testing.T) {
+	t.Parallel()
+	res, err := tryFor(t.Context(), t, &fake{}, followedLanes, CallFollowed)
+	if err != nil || res.Failed > 0 || res.Calls == 0 {
+		t.Errorf("%+v, %v", res, err)
 	}
-	return res
+	ctx, cancel := context.WithTimeout(t.Context(), 4*fetchLook)
+	defer cancel()
+	if _, err := tryFor(ctx, t, &fake{live: true}, followedLanes, CallFollowed); err == nil {
+		t.Error("measured though the register is asked")
+	}
+	if res, err := tryFor(t.Context(), t, &fake{wrong: true}, followedLanes, CallFollowed); err != nil || res.Failed == 0 {
+		t.Errorf("%+v, %v", res, err)
+	}
 }
 
 func TestEveryIdentityCallRuns(t *testing.T) {

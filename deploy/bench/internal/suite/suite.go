@@ -36,6 +36,8 @@ type Stage struct {
 	Profile  string // file for a CPU profile of the service, or empty
 	Calls    []string
 	Progress io.Writer
+
+	registers bool // whether simulated registers are connected
 }
 
 // Running is a service that serves.
@@ -49,7 +51,7 @@ type Running struct {
 
 // All are the services, in the order of the report.
 func All() []Service {
-	return []Service{identityService(), gatewayService(), insuranceService(), transferService()}
+	return []Service{identityService(), followedService(), gatewayService(), insuranceService(), transferService()}
 }
 
 // Prepares are what the load process needs of them.

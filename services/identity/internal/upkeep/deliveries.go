@@ -5,16 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/riverqueue/river/rivertype"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
 
 	"samvirke.dev/services/identity/internal/core"
 	"samvirke.dev/services/identity/internal/core/civil"
 	"samvirke.dev/services/identity/internal/core/nationalid"
 	"samvirke.dev/services/identity/internal/register/cpr/direkte"
+	"samvirke.dev/services/platform/telemetry"
 )
 
 // unfinished are the states in which a periodic job takes in the next one.
@@ -27,6 +31,8 @@ func unfinished() []rivertype.JobState {
 // deliveries applies, in the order of their names, those deliveries in the folder that were not applied yet. The first that can't be applied
 // stops the go: what is behind it must wait, and what is known stays as it is. Somebody must put a sound one in its place. Names beginning
 // with a dot, and what is no plain file, are left alone: files are put there under such a name and then renamed.
+//
+// One that is not sound is an error, and so a line in the log, when it is met first; as long as it lies there unchanged it is only counted.
 func (u *Upkeep) deliveries(ctx context.Context) error {
 	entries, err := os.ReadDir(u.cfg.Deliveries)
 	if err != nil {
@@ -36,12 +42,41 @@ func (u *Upkeep) deliveries(ctx context.Context) error {
 		if !e.Type().IsRegular() || e.Name()[0] == '.' {
 			continue
 		}
-		if err := u.delivery(ctx, filepath.Join(u.cfg.Deliveries, e.Name())); err != nil {
-			u.count(ctx, nationalid.Denmark, "refused", 1)
+		err := u.delivery(ctx, filepath.Join(u.cfg.Deliveries, e.Name()))
+		switch {
+		case errors.Is(err, errKnown):
+			u.deliveryIs(ctx, "refused")
+			return nil
+		case err != nil:
+			u.deliveryIs(ctx, "refused")
 			return fmt.Errorf("delivery %s: %w", e.Name(), err)
 		}
 	}
 	return nil
+}
+
+func (u *Upkeep) deliveryIs(ctx context.Context, outcome string) {
+	u.read.Add(ctx, 1, metric.WithAttributes(attribute.String(string(telemetry.KeyOutcome), outcome)))
+}
+
+// errKnown means that a delivery is as it was when it was refused.
+var errKnown = errors.New("refused before")
+
+// refusal is a file that was refused, and the delivery before it: its coming may fill a gap.
+type refusal struct {
+	file fs.FileInfo
+	last civil.Date
+}
+
+// same reports whether the file is as it was.
+func (r refusal) same(o refusal) bool {
+	return r.file != nil && os.SameFile(r.file, o.file) && r.file.Size() == o.file.Size() && r.file.ModTime().Equal(o.file.ModTime()) && r.last == o.last
+}
+
+// isRefusal reports whether an error lies in the delivery and not with us.
+func isRefusal(err error) bool {
+	_, unsound := errors.AsType[*direkte.RefusedError](err)
+	return unsound || errors.Is(err, direkte.ErrGap)
 }
 
 func (u *Upkeep) delivery(ctx context.Context, path string) (err error) {
@@ -50,10 +85,26 @@ func (u *Upkeep) delivery(ctx context.Context, path string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
 	last, err := u.deps.Ledger.LastDelivery(ctx)
 	if err != nil {
 		return err
 	}
+	now := refusal{file: info, last: last}
+	if u.refused.same(now) {
+		return errKnown
+	}
+	if err = u.apply(ctx, file, last); isRefusal(err) {
+		u.refused = now
+	}
+	return err
+}
+
+// apply applies a delivery that comes after the last one.
+func (u *Upkeep) apply(ctx context.Context, file io.ReadSeeker, last civil.Date) error {
 	if !last.IsZero() {
 		// Reading the first line is enough to know those that were applied long ago.
 		if made := produced(file); !made.IsZero() && !made.CertainlyAfter(last) {
@@ -80,6 +131,7 @@ func (u *Upkeep) delivery(ctx context.Context, path string) (err error) {
 	if err := b.flush(ctx); err != nil {
 		return err
 	}
+	u.deliveryIs(ctx, "applied")
 	u.deps.Logger.InfoContext(ctx, "delivery applied", "register", register(nationalid.Denmark), "produced", d.Summary.Produced.String(),
 		"persons", d.Summary.Persons, "changed", b.done.Changed, "ignored", b.done.Ignored, "unknown_records", d.Summary.Skipped)
 	return u.deps.Ledger.Delivered(ctx, d.Summary.Produced, d.Summary.Records)

@@ -70,7 +70,10 @@ type Upkeep struct {
 	cfg    Config
 	deps   Deps
 	done   metric.Int64Counter
+	read   metric.Int64Counter
 	behind metric.Float64Gauge
+
+	refused refusal // used by the job that reads deliveries, of which one runs at a time
 }
 
 // New returns the upkeep, or an error that names what is missing.
@@ -82,12 +85,14 @@ func New(cfg Config, d Deps) (*Upkeep, error) {
 		return nil, errors.New("upkeep: deliveries need a ledger")
 	}
 	u := &Upkeep{cfg: cfg, deps: d}
-	var err1, err2 error
+	var err1, err2, err3 error
 	u.done, err1 = d.Meter.Int64Counter("samvirke.identity.followed.persons", metric.WithUnit("{person}"),
 		metric.WithDescription("Followed persons whose facts came from a register, by register and outcome."))
 	u.behind, err2 = d.Meter.Float64Gauge("samvirke.identity.followed.behind", metric.WithUnit("s"),
 		metric.WithDescription("How long the longest waiting followed person has been due, or the last delivery is ago."))
-	return u, errors.Join(err1, err2)
+	u.read, err3 = d.Meter.Int64Counter("samvirke.identity.deliveries", metric.WithUnit("{delivery}"),
+		metric.WithDescription("Deliveries that were applied, and looks at one that can't be, by outcome."))
+	return u, errors.Join(err1, err2, err3)
 }
 
 // names of the registers in metrics.

@@ -1,6 +1,7 @@
 package spar
 
 import (
+	"slices"
 	"strings"
 
 	"samvirke.dev/services/identity/internal/core"
@@ -42,7 +43,7 @@ func (s *swedish) empty() bool { return s.Line1+s.Line2+s.PostalCode+s.City == "
 
 func (s *swedish) address() *core.Address {
 	return &core.Address{
-		CareOf: s.CareOf.String(), Lines: lines(s.Line1, s.Line2), PostalCode: s.PostalCode.String(), City: s.City.String(), Country: "SE",
+		CareOf: s.CareOf, Lines: lines(s.Line1, s.Line2), PostalCode: s.PostalCode, City: s.City, Country: "SE",
 		ValidFrom: s.From.civil(),
 	}
 }
@@ -50,17 +51,11 @@ func (s *swedish) address() *core.Address {
 func (f *foreign) empty() bool { return f.Line1+f.Line2+f.Line3 == "" }
 
 func (f *foreign) address() *core.Address {
-	return &core.Address{Lines: lines(f.Line1, f.Line2, f.Line3), Country: country(f.Country.String()), ValidFrom: f.From.civil()}
+	return &core.Address{Lines: lines(f.Line1, f.Line2, f.Line3), Country: country(f.Country), ValidFrom: f.From.civil()}
 }
 
-func lines(all ...text) []string {
-	var out []string
-	for _, l := range all {
-		if s := l.String(); s != "" {
-			out = append(out, s)
-		}
-	}
-	return out
+func lines(all ...string) []string {
+	return slices.DeleteFunc(all, func(line string) bool { return line == "" })
 }
 
 // country returns the ISO 3166-1 alpha-2 code of a neighbour, or else SPAR's own word, as core.Address has it.

@@ -21,12 +21,11 @@ type answer struct {
 }
 
 type content struct {
-	Records   []record `xml:"PersonsokningSvarspost"`
-	Exception *struct {
-		Code string `xml:"Kod"` // its Beskrivning may repeat the question
-	} `xml:"Undantag"`
-	TooMany *struct{} `xml:"OverstigerMaxAntalSvarsposter"`
-	UUID    text      `xml:"UUID"`
+	Records   []record
+	Exception bool   // an Undantag
+	Code      string // of it; its Beskrivning is not read: it may repeat the question
+	TooMany   bool
+	UUID      string
 }
 
 // Root names the element: no other is read.
@@ -35,15 +34,21 @@ func (a *answer) Root() xml.Name { return a.root }
 // Keeps says that all of SPAR's namespaces are read: those of parts change with their versions, their elements keep their names.
 func (a *answer) Keeps(space string) bool { return strings.HasPrefix(space, schemas) }
 
-// Content is what they are read into.
-func (a *answer) Content() any {
-	a.content = content{}
-	return &a.content
+// Read implements soap.Within.
+func (a *answer) Read(root soap.Element) error {
+	exception := root.Child("Undantag")
+	a.content = content{
+		Records:   each(root, "PersonsokningSvarspost", readRecord),
+		Exception: exception.Exists(), Code: text(exception, "Kod"),
+		TooMany: root.Child("OverstigerMaxAntalSvarsposter").Exists(),
+		UUID:    text(root, "UUID"),
+	}
+	return nil
 }
 
 // uuid returns the UUID under which SPAR's support finds the answer, or "" if it is none: what stands there is told to others.
 func (a *answer) uuid() string {
-	id, err := uuid.Parse(a.UUID.String())
+	id, err := uuid.Parse(a.UUID)
 	if err != nil {
 		return ""
 	}
@@ -63,12 +68,12 @@ func (a *answer) exception() error {
 		return fmt.Errorf("spar: answer %s: %w: %s", a.uuid(), kind, code)
 	}
 	switch {
-	case a.TooMany != nil:
+	case a.TooMany:
 		return tell(core.ErrRegisterTooMany, codeTooMany)
-	case a.Exception == nil:
+	case !a.Exception:
 		return nil
 	}
-	switch code := trim(a.Exception.Code); code {
+	switch code := a.Code; code {
 	case codeInvalid:
 		return tell(core.ErrRegisterRefused, code)
 	case codeTooMany:

@@ -13,7 +13,7 @@ import (
 // person returns what the record tells of the person under a number.
 func (r *record) person(n nationalid.Number, now time.Time, today civil.Date) *core.Person {
 	d := latest(r.Details, today, func(d *details) period { return d.period })
-	state := d.Reason.String()
+	state := d.Reason
 	p := &core.Person{
 		Number:        n,
 		Earlier:       earlier(d, n, today),
@@ -59,7 +59,7 @@ func first(dates ...civil.Date) civil.Date {
 
 func (r *record) name(today civil.Date) names.Name {
 	n := latest(r.Names, today, func(n *name) period { return n.period })
-	return names.Name{Given: n.Given.String(), Middle: n.Middle.String(), Family: n.Family.String(), Addressing: n.Notice.String()}
+	return names.Name{Given: n.Given, Middle: n.Middle, Family: n.Family, Addressing: n.Notice}
 }
 
 func (r *record) protections(d details) []core.Protection {
@@ -83,12 +83,12 @@ const (
 // replaced.
 func (r *record) successor(asked nationalid.Number, today civil.Date) nationalid.Number {
 	d := latest(r.Details, today, func(d *details) period { return d.period })
-	replaced := core.StatusOf(d.Reason.String()) == core.StatusReplaced
+	replaced := core.StatusOf(d.Reason) == core.StatusReplaced
 	for _, ref := range d.References {
-		if kind := ref.Type.String(); kind != pointsTo && (kind != "" || !replaced) {
+		if kind := ref.Type; kind != pointsTo && (kind != "" || !replaced) {
 			continue
 		}
-		if n, err := nationalid.ParseCanonical("SE:"+ref.ID.String(), today); err == nil && n != asked {
+		if n, err := nationalid.ParseCanonical("SE:"+ref.ID, today); err == nil && n != asked {
 			return n
 		}
 	}
@@ -99,10 +99,10 @@ func (r *record) successor(asked nationalid.Number, today civil.Date) nationalid
 func earlier(d details, asked nationalid.Number, today civil.Date) []nationalid.Number {
 	var out []nationalid.Number
 	for _, ref := range d.References {
-		if ref.Type.String() != pointsFrom {
+		if ref.Type != pointsFrom {
 			continue
 		}
-		n, err := nationalid.ParseCanonical("SE:"+ref.ID.String(), today)
+		n, err := nationalid.ParseCanonical("SE:"+ref.ID, today)
 		if err == nil && n != asked && !slices.Contains(out, n) {
 			out = append(out, n)
 		}

@@ -1,84 +1,80 @@
 package spar
 
 import (
-	"strings"
-
 	"samvirke.dev/services/identity/internal/core/civil"
 )
 
 // record is a PersonsokningSvarspost, as far as the core has words for it.
 type record struct {
-	ID               text      `xml:"PersonId>IdNummer"`
-	Mark             *flag     `xml:"Sekretessmarkering"`
-	MarkSince        date      `xml:"SekretessDatum"`
-	Registration     *flag     `xml:"SkyddadFolkbokforing"`
-	RegistrationFrom date      `xml:"SkyddadFolkbokforingDatum"`
-	Names            []name    `xml:"Namn"`
-	Details          []details `xml:"Persondetaljer"`
-	Registered       []address `xml:"Folkbokforingsadress"`
-	Special          []address `xml:"SarskildPostadress"`
-	Abroad           []address `xml:"Utlandsadress"`
-	Contact          []address `xml:"Kontaktadress"`
+	ID               string
+	Mark             *flag
+	MarkSince        date
+	Registration     *flag
+	RegistrationFrom date
+	Names            []name
+	Details          []details
+	Registered       []address
+	Special          []address
+	Abroad           []address
+	Contact          []address
 }
-
-func (r *record) number() string { return r.ID.String() }
 
 // flagged reports whether the record has both flags, as the schema demands: without them nothing can be said of a protection.
 func (r *record) flagged() bool { return r.Mark != nil && r.Registration != nil }
 
 type name struct {
 	period
-	Notice text `xml:"Aviseringsnamn"`
-	Given  text `xml:"Fornamn"`
-	Middle text `xml:"Mellannamn"`
-	Family text `xml:"Efternamn"`
+	Notice string
+	Given  string
+	Middle string
+	Family string
 }
 
 type details struct {
 	period
-	Mark         *flag       `xml:"Sekretessmarkering"`
-	Registration *flag       `xml:"SkyddadFolkbokforing"`
-	Reason       text        `xml:"AvregistreringsorsakKod"`
-	Died         date        `xml:"Avlidendatum"`
-	FoundDead    date        `xml:"AntraffadDodDatum"`
-	Born         date        `xml:"Fodelsedatum"`
-	References   []reference `xml:"Hanvisning"`
-	HolderDied   date        `xml:"SnAvlidendatum"`
+	Mark         *flag
+	Registration *flag
+	Reason       string
+	Died         date
+	FoundDead    date
+	Born         date
+	References   []reference
+	HolderDied   date
 }
 
 // reference is a Hanvisning to another number of the person.
 type reference struct {
-	ID   text `xml:"IdNummer"`
-	Type text `xml:"Typ"` // Till, Fran or nothing
+	ID   string
+	Type string // Till, Fran or nothing
 }
 
 // address is one of the kinds of address: each holds one or the other.
 type address struct {
-	Swedish []swedish `xml:"SvenskAdress"`
-	Foreign []foreign `xml:"InternationellAdress"`
+	Swedish []swedish
+	Foreign []foreign
 }
 
 type swedish struct {
 	period
-	CareOf     text `xml:"CareOf"`
-	Line1      text `xml:"Utdelningsadress1"`
-	Line2      text `xml:"Utdelningsadress2"` // where the street usually stands
-	PostalCode text `xml:"PostNr"`
-	City       text `xml:"Postort"`
+	CareOf     string
+	Line1      string
+	Line2      string // where the street usually stands
+	PostalCode string
+	City       string
 }
 
 type foreign struct {
 	period
-	Line1   text `xml:"Utdelningsadress1"`
-	Line2   text `xml:"Utdelningsadress2"`
-	Line3   text `xml:"Utdelningsadress3"`
-	Country text `xml:"Land"`
+	Line1   string
+	Line2   string
+	Line3   string
+	Country string
 }
 
 // period is when a row holds: from From on, and no longer on To. Without history there is neither, and the row holds.
 type period struct {
-	From date `xml:"DatumFrom"`
-	To   date `xml:"DatumTill"`
+	From date
+	To   date
 }
 
 func (p period) holds(today civil.Date) bool {
@@ -94,19 +90,11 @@ func (p period) end() string {
 	return p.To.civil().String()
 }
 
-// text is a text without the white space around it.
-type text string
-
-// String returns it.
-func (t text) String() string { return trim(string(t)) }
-
-func trim(s string) string { return strings.TrimSpace(s) }
-
 // flag is a JA or NEJ.
 type flag string
 
 // set reports whether a flag is there and does not say NEJ: what it says else, we don't know, so it counts.
-func (f *flag) set() bool { return f != nil && trim(string(*f)) != "NEJ" }
+func (f *flag) set() bool { return f != nil && *f != "NEJ" }
 
 // date is a date as SPAR writes it: YYYY-MM-DD, where month and day may be 00, or less than eight digits.
 type date string
@@ -120,7 +108,7 @@ const (
 
 // civil returns as much of the date as can be read; zero for nothing.
 func (d date) civil() civil.Date {
-	s := trim(string(d))
+	s := string(d)
 	compact := s
 	if len(s) >= isoWidth && s[4] == '-' && s[7] == '-' {
 		if whole, err := civil.Parse(s[:isoWidth]); err == nil {

@@ -60,7 +60,7 @@ func (r *Register) Search(ctx context.Context, controller, user string, f Fields
 		if !rec.flagged() {
 			return nil, got.unusable("it lacks the flags of protection")
 		}
-		if n, err := nationalid.ParseCanonical("SE:"+rec.number(), today); err == nil {
+		if n, err := nationalid.ParseCanonical("SE:"+rec.ID, today); err == nil {
 			out = append(out, rec.person(n, now, today))
 		}
 	}

@@ -140,7 +140,7 @@ func (r *Register) fetch(ctx context.Context, ask core.Inquiry) (*core.Person, n
 	if len(got.Records) == 0 {
 		return nil, none, fmt.Errorf("spar: %w", core.ErrNotFound)
 	}
-	at := slices.IndexFunc(got.Records, func(rec record) bool { return "SE:"+rec.number() == ask.Number.Canonical() })
+	at := slices.IndexFunc(got.Records, func(rec record) bool { return "SE:"+rec.ID == ask.Number.Canonical() })
 	if at < 0 {
 		return nil, none, got.unusable("it tells of another number")
 	}

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql/driver"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -46,28 +47,69 @@ func (s *Store) read(body string) (*core.Agreement, error) {
 
 // Terms implements core.Book.
 func (s *Store) Terms(ctx context.Context, box core.Box) (core.Terms, error) {
-	var body string
-	var purpose, assessed *string
-	var last, confirmed *int64
-	err := s.db.QueryRow(ctx, `SELECT a.body, b.purpose, b.assessed_on, m.last_seq, m.confirmed FROM agreement a
-		LEFT JOIN balancing b ON b.controller = a.controller AND b.balancing_id = a.balancing_id
-		LEFT JOIN mailbox m ON m.controller = a.controller AND m.partner = a.partner AND m.purpose = $3 AND m.basis = $4
-		WHERE a.controller = $1 AND a.partner = $2 ORDER BY a.version DESC LIMIT 1`, key(box)...).Scan(&body, &purpose, &assessed, &last, &confirmed)
+	var r termsRow
+	if s.together != nil && !s.db.InTransaction(ctx) {
+		ask := &sqlkit.Ask{Query: selectTerms, Args: key(box)}
+		if err := s.together.Add(ctx, ask); err != nil {
+			return core.Terms{}, failure("terms", err)
+		}
+		if !r.take(ask.Row) {
+			return core.Terms{}, core.ErrNotFound
+		}
+		return s.terms(r)
+	}
+	err := s.db.QueryRow(ctx, selectTerms, key(box)...).Scan(&r.body, &r.purpose, &r.assessed, &r.last, &r.confirmed)
 	if err != nil {
 		return core.Terms{}, failure("terms", err)
 	}
-	var t core.Terms
-	if t.Agreement, err = s.read(body); err != nil {
+	return s.terms(r)
+}
+
+const selectTerms = `SELECT a.body, b.purpose, b.assessed_on, m.last_seq, m.confirmed FROM agreement a
+	LEFT JOIN balancing b ON b.controller = a.controller AND b.balancing_id = a.balancing_id
+	LEFT JOIN mailbox m ON m.controller = a.controller AND m.partner = a.partner AND m.purpose = $3 AND m.basis = $4
+	WHERE a.controller = $1 AND a.partner = $2 ORDER BY a.version DESC LIMIT 1`
+
+// termsRow is a row of selectTerms.
+type termsRow struct {
+	body              string
+	purpose, assessed *string
+	last, confirmed   *int64
+}
+
+// take reads a row that was asked for together with others; false when there is none.
+func (r *termsRow) take(row []driver.Value) bool {
+	if row == nil {
+		return false
+	}
+	r.body, _ = row[0].(string)
+	if purpose, ok := row[1].(string); ok {
+		r.purpose = &purpose
+	}
+	if assessed, ok := row[2].(string); ok {
+		r.assessed = &assessed
+	}
+	if last, ok := row[3].(int64); ok {
+		r.last = &last
+	}
+	if confirmed, ok := row[4].(int64); ok {
+		r.confirmed = &confirmed
+	}
+	return true
+}
+
+func (s *Store) terms(r termsRow) (t core.Terms, err error) {
+	if t.Agreement, err = s.read(r.body); err != nil {
 		return core.Terms{}, err
 	}
-	if purpose != nil && assessed != nil {
-		t.Balancing = &core.Balancing{ID: t.Agreement.BalancingID, Purpose: core.Purpose(*purpose)}
-		if t.Balancing.Assessed, err = core.ParseDay(*assessed); err != nil {
+	if r.purpose != nil && r.assessed != nil {
+		t.Balancing = &core.Balancing{ID: t.Agreement.BalancingID, Purpose: core.Purpose(*r.purpose)}
+		if t.Balancing.Assessed, err = core.ParseDay(*r.assessed); err != nil {
 			return core.Terms{}, err
 		}
 	}
-	if last != nil && confirmed != nil {
-		t.Last, t.Confirmed = *last, *confirmed
+	if r.last != nil && r.confirmed != nil {
+		t.Last, t.Confirmed = *r.last, *r.confirmed
 	}
 	return t, nil
 }

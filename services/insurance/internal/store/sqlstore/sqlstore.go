@@ -36,10 +36,22 @@ type Store struct {
 
 	mu         sync.Mutex                 // guards agreements
 	agreements map[string]*core.Agreement // as read, by what is stored
+
+	together *sqlkit.Batcher[*sqlkit.Ask] // nil: every question is asked by itself
 }
 
 // New returns the store on a database that was migrated.
 func New(db *sqlkit.DB) *Store { return &Store{db: db} }
+
+// maxTogether is how many questions go to the database together at most.
+const maxTogether = 32
+
+// Gather makes those who ask for terms while others are being answered ask together: partners poll, and a look for twenty of them costs a
+// fraction of twenty looks. Call end before the database is closed.
+func (s *Store) Gather(ctx context.Context) (end func(context.Context) error) {
+	s.together = sqlkit.NewBatcher(ctx, sqlkit.BatchConfig{MaxBatch: maxTogether}, s.db.AskAll)
+	return s.together.Close
+}
 
 // InTx implements core.Book.
 func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context) error) error {

@@ -15,13 +15,14 @@ type answer struct {
 // Root names the element: no other is read.
 func (a *answer) Root() xml.Name { return xml.Name{Space: a.space, Local: "PersonLookupResponse"} }
 
-// Keeps says that the namespace of the version is read and no other. The versions differ in nothing else, so it can't stand in the tags.
+// Keeps says that the namespace of the version is read and no other. The versions differ in nothing else, so it is not fixed.
 func (a *answer) Keeps(space string) bool { return space == a.space }
 
-// Content is what the rest is read into.
-func (a *answer) Content() any {
-	a.record = Record{}
-	return &a.record
+// Read implements soap.Within.
+func (a *answer) Read(root soap.Element) error {
+	r := reader{}
+	a.record = r.record(root)
+	return r.err
 }
 
 var _ soap.Within = (*answer)(nil)

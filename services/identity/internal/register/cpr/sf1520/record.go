@@ -1,7 +1,6 @@
 package sf1520
 
 import (
-	"encoding/xml"
 	"errors"
 	"strconv"
 	"strings"
@@ -16,42 +15,42 @@ var errValue = errors.New("cpr sf1520: a value that the schema does not allow")
 // Record is what an answer tells of a person, as far as any message of ours can use it: relatives, citizenship, civil status and
 // notes are not read. Texts are as delivered. Whatever is missing is zero.
 type Record struct {
-	Person  *PersonData `xml:"persondata"`
-	Address Addresses   `xml:"adresse"`
+	Person  *PersonData
+	Address Addresses
 }
 
 // PersonData is the element persondata.
 type PersonData struct {
-	Number      string     `xml:"personnummer"`
-	Current     string     `xml:"gaeldendePersonnummer"` // the number in force, where that is another one
-	Name        Name       `xml:"navn"`
-	Birth       Date       `xml:"foedselsdato"`
-	From        Date       `xml:"startdato"` // of the number
-	Until       Date       `xml:"slutdato"`  // of the number
-	Status      Status     `xml:"status"`
-	Disappeared Date       `xml:"forsvindingsdato"`
-	NameAddress Protection `xml:"adressebeskyttelse"`
-	Directory   Protection `xml:"vejviserbeskyttelse"` // hides the person from local directories; no rule of ours knows it
-	Marketing   Protection `xml:"markedsfoeringsbeskyttelse"`
+	Number      string
+	Current     string // the number in force, where that is another one
+	Name        Name
+	Birth       Date
+	From        Date // of the number
+	Until       Date // of the number
+	Status      Status
+	Disappeared Date
+	NameAddress Protection
+	Directory   Protection // hides the person from local directories; no rule of ours knows it
+	Marketing   Protection
 }
 
 // Name is the element navn. The marks say what is wrong with a part: + shortened, * characters not allowed, = insufficiently
 // documented.
 type Name struct {
-	Addressing string `xml:"personadresseringsnavn"`
-	Given      string `xml:"fornavn"`
-	Middle     string `xml:"mellemnavn"`
-	Family     string `xml:"efternavn"`
-	GivenMark  string `xml:"fornavnMarkering"`
-	MiddleMark string `xml:"mellemnavnMarkering"`
-	FamilyMark string `xml:"efternavnMarkering"`
-	From       Date   `xml:"navnestartdato"`
+	Addressing string
+	Given      string
+	Middle     string
+	Family     string
+	GivenMark  string
+	MiddleMark string
+	FamilyMark string
+	From       Date
 }
 
 // Status is the element status: the code without leading zero and since when it holds. Of somebody dead that is the date of death.
 type Status struct {
-	Code  Code `xml:"status"`
-	Since Date `xml:"statusdato"`
+	Code  Code
+	Since Date
 }
 
 // Protection is one protection. Present says that the element was there at all.
@@ -62,87 +61,73 @@ type Protection struct {
 	Protected Flag
 }
 
-// UnmarshalXML reads the element and notes that it was there.
-func (p *Protection) UnmarshalXML(d *xml.Decoder, start xml.StartElement) error {
-	var raw struct {
-		From      Day  `xml:"startdato"`
-		Until     Day  `xml:"slutdato"`
-		Protected Flag `xml:"beskyttet"`
-	}
-	if err := d.DecodeElement(&raw, &start); err != nil {
-		return err
-	}
-	*p = Protection{Present: true, From: raw.From, Until: raw.Until, Protected: raw.Protected}
-	return nil
-}
-
 // Holds reports whether the person is protected: the register says so, or has the element without saying yes or no. Dates don't
 // count (domain rule B.10, 5).
 func (p Protection) Holds() bool { return p.Present && p.Protected != FlagFalse }
 
 // Addresses is the element adresse.
 type Addresses struct {
-	Current Registered   `xml:"aktuelAdresse"`
-	Abroad  Abroad       `xml:"udrejseoplysninger"`
-	Contact Contact      `xml:"kontaktAdresse"`
-	History []Registered `xml:"adresseHistorik"`
+	Current Registered
+	Abroad  Abroad
+	Contact Contact
+	History []Registered
 }
 
 // Registered is a present or former address in Denmark or Greenland. Line, Addressee, ShortRoad and the supplementary lines are those of
 // the present address only, Correction and Until those of a former one only.
 type Registered struct {
-	Municipality Code   `xml:"kommunekode"`
-	RoadCode     Code   `xml:"vejkode"`
-	House        string `xml:"husnummer"` // with leading zeros, `016` or `077A`
-	Floor        string `xml:"etage"`
-	Door         string `xml:"sidedoer"`
-	Building     string `xml:"bygningsnummer"` // in Greenland
-	CareOf       string `xml:"conavn"`
-	Locality     string `xml:"lokalitet"`
-	Place        string `xml:"bynavn"` // the village within the postal district
-	PostalCode   string `xml:"postnummer"`
-	District     string `xml:"postdistrikt"`
-	Road         string `xml:"vejnavn"`
-	Line         string `xml:"standardadresse"` // road, house, floor and door as one line
-	Addressee    string `xml:"adresseringsnavn"`
-	ShortRoad    string `xml:"vejadresseringsnavn"`
-	From         Date   `xml:"tilflytningsdato"`
-	Until        Date   `xml:"fraflytningsdato"`
-	Correction   string `xml:"retFortrydMarkering"` // says that this entry was corrected or undone
-	Extra1       string `xml:"adr1-supladr"`
-	Extra2       string `xml:"adr2-supladr"`
-	Extra3       string `xml:"adr3-supladr"`
-	Extra4       string `xml:"adr4-supladr"`
-	Extra5       string `xml:"adr5-supladr"`
+	Municipality Code
+	RoadCode     Code
+	House        string // with leading zeros, `016` or `077A`
+	Floor        string
+	Door         string
+	Building     string // in Greenland
+	CareOf       string
+	Locality     string
+	Place        string // the village within the postal district
+	PostalCode   string
+	District     string
+	Road         string
+	Line         string // road, house, floor and door as one line
+	Addressee    string
+	ShortRoad    string
+	From         Date
+	Until        Date
+	Correction   string // says that this entry was corrected or undone
+	Extra1       string
+	Extra2       string
+	Extra3       string
+	Extra4       string
+	Extra5       string
 }
 
 // Abroad is the element udrejseoplysninger: where an emigrated person lives.
 type Abroad struct {
-	Country     Code   `xml:"udrejselandekode"`
-	CountryName string `xml:"udrejselandekodeMyndighedsnavn"`
-	Since       Date   `xml:"udrejsedato"`
-	Line1       string `xml:"udlandsadresse1"`
-	Line2       string `xml:"udlandsadresse2"`
-	Line3       string `xml:"udlandsadresse3"`
-	Line4       string `xml:"udlandsadresse4"`
-	Line5       string `xml:"udlandsadresse5"`
+	Country     Code
+	CountryName string
+	Since       Date
+	Line1       string
+	Line2       string
+	Line3       string
+	Line4       string
+	Line5       string
 }
 
 // Contact is the element kontaktAdresse: where a person wants letters to go, who need not live there.
 type Contact struct {
-	Line1   string `xml:"kontaktAdr1"`
-	Line2   string `xml:"kontaktAdr2"`
-	Line3   string `xml:"kontaktAdr3"`
-	Line4   string `xml:"kontaktAdr4"`
-	Line5   string `xml:"kontaktAdr5"`
-	From    Day    `xml:"startdato"`
-	Deleted Day    `xml:"slettedato"` // the first day on which it no longer holds
+	Line1   string
+	Line2   string
+	Line3   string
+	Line4   string
+	Line5   string
+	From    Day
+	Deleted Day // the first day on which it no longer holds
 }
 
 // Date is a date with the register's mark of doubt.
 type Date struct {
-	Day  Day    `xml:"dato"`
-	Mark string `xml:"usikkerhedsmarkering"`
+	Day  Day
+	Mark string
 }
 
 // Uncertain reports whether the register doubts the date.
