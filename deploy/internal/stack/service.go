@@ -73,6 +73,9 @@ func (s *Stack) Launch(name string, env ...string) (*Service, error) {
 	if !ok {
 		return nil, fmt.Errorf("no program %s", name)
 	}
+	if name == AuditName {
+		s.console() // a start uses the token up
+	}
 	svc := &Service{Name: name, Log: &proc.Lines{Tee: io.Writer(logs)}, started: clock.System().Now()}
 	if s.cfg.Tee != nil {
 		svc.Log.Tee = io.MultiWriter(logs, s.cfg.Tee)
