@@ -478,6 +478,52 @@ func TestOldCopy(t *testing.T) {
 	asks("fetched again", 0)
 }
 
+// Clocks jump. While ours is ahead copies count as old and the register is asked; when it is right again, what was fetched meanwhile does not
+// count as fresh for as long as the clock was ahead, nor is anybody left alone for so long, and the next fetch replaces it.
+//
+// covers: REG-01 SEK-26
+func TestClockJumps(t *testing.T) {
+	t.Parallel()
+	sqltest.Each(t, func(t *testing.T, db *sqlkit.DB) {
+		w, se, _, now := live(t, on(db))
+		w.parts.SetCopyAge(nationalid.Sweden, 2*time.Hour)
+		swede := synthSE(1)
+		se.put(t, swede, nil)
+		c := w.as(fundSE)
+		handle := c.handle(swede)
+		c.subscribe(handle, "m-1", w.today())
+		w.poll(t, nationalid.Sweden)
+		_, token := c.told("", 2)
+		asks := func(when, city string, want int) {
+			t.Helper()
+			before := se.count()
+			got, err := c.address(handle)
+			if err != nil || got.GetAddress().GetCity() != city || se.count()-before != want {
+				t.Errorf("%s: %v; asked %d times, want %d; %v", when, got, se.count()-before, want, err)
+			}
+		}
+		const ahead = 40 * 24 * time.Hour
+		asks("before", "Provstad", 0)
+		w.pass(now, ahead)
+		asks("ahead", "Provstad", 1)
+		if done := w.poll(t, nationalid.Sweden); done.Asked != 1 {
+			t.Errorf("ahead: polled %+v", done)
+		}
+		asks("ahead and fetched", "Provstad", 0)
+		w.pass(now, -ahead)
+		se.put(t, swede, func(p *core.Person) { p.Address = &core.Address{City: "Nystad"} })
+		asks("right again, with a copy of the future", "Nystad", 1)
+		w.poll(t, nationalid.Sweden)
+		w.pass(now, 61*time.Minute)
+		if done := w.poll(t, nationalid.Sweden); done.Asked != 1 || done.Changed != 1 || done.Stale != 0 {
+			t.Errorf("right again: polled %+v", done)
+		}
+		asks("right again and fetched", "Nystad", 0)
+		got, _ := c.told(token, 1)
+		kinds(t, got, identityv1.AddressChangeKind_ADDRESS_CHANGE_KIND_ADDRESS)
+	})
+}
+
 // A protection that a question brings to light purges the copy and is told at once, without waiting for the next fetch.
 //
 // covers: B.10

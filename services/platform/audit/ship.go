@@ -88,8 +88,14 @@ func (s *Shipper) Run(ctx context.Context) error {
 	}
 }
 
-// Once ships the oldest records, one batch at most, and tells how many left the outbox.
+// Once ships the oldest records, one batch at most, and tells how many left the outbox. Of several replicas that share the outbox one ships
+// at a time; the others get 0.
 func (s *Shipper) Once(ctx context.Context) (int, error) {
+	release, mine, err := s.db.Claim(ctx, "audit_outbox")
+	if err != nil || !mine {
+		return 0, err
+	}
+	defer release()
 	batch, err := s.read(ctx)
 	if err != nil || len(batch) == 0 {
 		return 0, err

@@ -215,3 +215,30 @@ func TestLateCommit(t *testing.T) {
 		t.Errorf("%d of 55 arrived, %d left", len(r.order), b.left(t))
 	}
 }
+
+// Of replicas that share an outbox one ships at a time; when it is done or gone, another does.
+func TestOneReplicaShips(t *testing.T) {
+	t.Parallel()
+	db := sqltest.Open(t, sqltest.PostgresConfig(t))
+	b := open(t, db)
+	b.write(t, 0, 10)
+	shipping, go1 := make(chan struct{}), make(chan struct{})
+	first := &receiver{before: func(int) error { close(shipping); <-go1; return nil }}
+	second := &receiver{}
+	one, two := shipper(t, b, first, &suitetest.SafeBuffer{}), shipper(t, b, second, &suitetest.SafeBuffer{})
+	done := make(chan error, 1)
+	go func() { _, err := one.Once(t.Context()); done <- err }()
+	<-shipping
+	n, err := two.Once(t.Context())
+	must(t, err)
+	if n != 0 || second.calls != 0 {
+		t.Errorf("the second shipped %d while the first was at it", n)
+	}
+	close(go1)
+	must(t, <-done)
+	b.write(t, 10, 15)
+	drain(t, two)
+	if len(first.order) != 10 || len(second.order) != 5 || b.left(t) != 0 {
+		t.Errorf("%d by the first, %d by the second, %d left", len(first.order), len(second.order), b.left(t))
+	}
+}

@@ -77,7 +77,11 @@ func (d *Decision) find(agreements Agreements, in Request) {
 		return
 	}
 	if d.Controller == "" {
-		d.deny(commonv1.Reason_REASON_INVALID_REQUEST)
+		if onlyServices(in.Method.Rule.GetCallers()) { // no agreement could open it, so that which controller is meant does not matter
+			d.deny(commonv1.Reason_REASON_ROLE_NOT_ALLOWED)
+		} else {
+			d.deny(commonv1.Reason_REASON_INVALID_REQUEST)
+		}
 		return
 	}
 	candidates := agreements.Between(d.Organisation, d.Controller)
@@ -101,6 +105,10 @@ func (d *Decision) find(agreements Agreements, in Request) {
 		return
 	}
 	d.Grant = grant
+}
+
+func onlyServices(callers []vocabularyv1.Role) bool {
+	return !slices.ContainsFunc(callers, func(r vocabularyv1.Role) bool { return r != vocabularyv1.Role_ROLE_SERVICE })
 }
 
 func (d *Decision) purpose(in Request) {

@@ -306,6 +306,11 @@ func (c *Chassis) ShipTo(sink audit.Sink) error {
 		return err
 	}
 	c.shipper = audit.NewShipper(c.DB, seal, sink, c.Log)
+	stop, err := audit.Watch(c.Telemetry.MeterProvider().Meter("samvirke.dev/services/platform/audit"), c.DB, c.Clock)
+	if err != nil {
+		return err
+	}
+	c.onClose(func(context.Context) error { return stop() })
 	return nil
 }
 

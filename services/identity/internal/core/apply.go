@@ -70,7 +70,7 @@ func (u *update) take(ctx context.Context, p *Person) error {
 	case !f.Known || !old.followed(u.today):
 		u.done.Ignored++
 		return nil
-	case p.RegisterTime.Before(old.RegisterTime):
+	case p.RegisterTime.Before(old.RegisterTime) && !u.service.ahead(old.RegisterTime):
 		// A delivery names the day of its making and no time, so what is older by that may yet tell of something that the copy lacks.
 		u.done.Stale++
 		u.stale = append(u.stale, f.Ref)

@@ -77,6 +77,8 @@ type Feed interface {
 	Due(ctx context.Context, country nationalid.Country, now time.Time, limit int) ([]Due, error)
 	// Polled notes an attempt to fetch.
 	Polled(ctx context.Context, ref int64, due time.Time, failures int) error
+	// NotAfter makes those who are due after latest due then.
+	NotAfter(ctx context.Context, country nationalid.Country, latest time.Time) error
 	// Oldest returns when the longest waiting person of the country was due; zero if nobody is followed.
 	Oldest(ctx context.Context, country nationalid.Country) (time.Time, error)
 	// Subscribe notes a membership that stands.

@@ -60,6 +60,8 @@ type Feed interface {
 	Due(ctx context.Context, country int, now time.Time, limit int) ([]Followed, error)
 	// Polled notes an attempt: when the next one is due, and how many were in vain by now.
 	Polled(ctx context.Context, row int64, due time.Time, failures int) error
+	// NotAfter makes those who are due after latest due then.
+	NotAfter(ctx context.Context, country int, latest time.Time) error
 	// Oldest returns when the longest waiting person of the country was due; zero if nobody is followed.
 	Oldest(ctx context.Context, country int) (time.Time, error)
 

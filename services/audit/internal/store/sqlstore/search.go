@@ -93,36 +93,58 @@ type condition struct {
 	args        []any
 }
 
+// look is a search made ready: its conditions, of which the first are found by an index, and its span of time.
+type look struct {
+	text     []string
+	args     []any
+	leading  int // conditions
+	leadArgs int // their arguments
+	window   func(next int) string
+	span     []any // the window's arguments
+}
+
+// statement is a query with its arguments.
+type statement struct {
+	text string
+	args []any
+}
+
 func (s *Store) search(ctx context.Context, q store.Query) (store.Found, error) {
-	terms, none, err := s.terms(ctx, q)
+	l, none, err := s.look(ctx, q)
 	if err != nil || none {
 		return store.Found{}, err
 	}
-	leading, leadArgs := 0, 0
-	if len(terms) > 0 && terms[0].lead != "" {
-		leading = 1
-	}
-	var text []string
-	var args []any
-	for i, t := range terms {
-		form := t.check
-		if i < leading {
-			form = t.lead
-		}
-		text = append(text, strings.ReplaceAll(form, "%s", places(len(args)+1, len(t.args))))
-		args = append(args, t.args...)
-		if i < leading {
-			leadArgs = len(args)
-		}
-	}
-	window, windowArgs := span(q)
 	var bound store.Key
-	if len(terms) > leading {
-		if bound, err = s.boundary(ctx, text[:leading], args[:leadArgs], window, windowArgs); err != nil {
+	if len(l.text) > l.leading {
+		if bound, err = s.boundary(ctx, l.boundary()); err != nil {
 			return store.Found{}, err
 		}
 	}
-	return s.page(ctx, q, text, args, window, windowArgs, bound)
+	return s.page(ctx, q.Limit, l.page(q.Limit, bound), bound)
+}
+
+// look makes a search ready, and says whether no row can meet it.
+func (s *Store) look(ctx context.Context, q store.Query) (l look, none bool, err error) {
+	terms, none, err := s.terms(ctx, q)
+	if err != nil || none {
+		return look{}, none, err
+	}
+	if len(terms) > 0 && terms[0].lead != "" {
+		l.leading = 1
+	}
+	for i, t := range terms {
+		form := t.check
+		if i < l.leading {
+			form = t.lead
+		}
+		l.text = append(l.text, strings.ReplaceAll(form, "%s", places(len(l.args)+1, len(t.args))))
+		l.args = append(l.args, t.args...)
+		if i < l.leading {
+			l.leadArgs = len(l.args)
+		}
+	}
+	l.window, l.span = span(q)
+	return l, false, nil
 }
 
 // places writes n numbered arguments from the given one on.
@@ -230,11 +252,31 @@ func where(parts ...string) string {
 
 const order = ` ORDER BY started_at DESC, id DESC LIMIT `
 
-// boundary returns the key down to which the leading index may be read for one page, or the zero Key when that is to its end.
-func (s *Store) boundary(ctx context.Context, lead []string, args []any, window func(int) string, windowArgs []any) (store.Key, error) {
+// boundary asks for the key down to which the leading index may be read for one page.
+func (l look) boundary() statement {
+	lead, args := l.text[:l.leading], l.args[:l.leadArgs]
+	return statement{
+		`SELECT started_at, id FROM ledger_record` + where(append(slices.Clone(lead), l.window(len(args)+1))...) + order + `1 OFFSET ` + strconv.Itoa(examined),
+		append(slices.Clone(args), l.span...),
+	}
+}
+
+// page asks for one page and a row more, no further than to a boundary.
+func (l look) page(limit int, bound store.Key) statement {
+	all := append(slices.Clone(l.args), l.span...)
+	parts := append(slices.Clone(l.text), l.window(len(l.args)+1))
+	if bound != (store.Key{}) {
+		parts = append(parts, fmt.Sprintf("(started_at, id) >= ($%d, $%d)", len(all)+1, len(all)+2))
+		all = append(all, bound.Started, int64(bound.ID))
+	}
+	inner := `SELECT * FROM ledger_record` + where(parts...) + order + strconv.Itoa(limit+1)
+	return statement{`SELECT ` + columns + ` FROM (` + inner + `)` + named + ` ORDER BY r.started_at DESC, r.id DESC`, all}
+}
+
+// boundary returns that key, or the zero Key when the index may be read to its end.
+func (s *Store) boundary(ctx context.Context, ask statement) (store.Key, error) {
 	var k store.Key
-	query := `SELECT started_at, id FROM ledger_record` + where(append(slices.Clone(lead), window(len(args)+1))...) + order + `1 OFFSET ` + strconv.Itoa(examined)
-	err := s.db.QueryRow(ctx, query, append(slices.Clone(args), windowArgs...)...).Scan(&k.Started, &k.ID)
+	err := s.db.QueryRow(ctx, ask.text, ask.args...).Scan(&k.Started, &k.ID)
 	switch {
 	case errors.Is(err, sqlkit.ErrNotFound):
 		return store.Key{}, nil
@@ -244,23 +286,14 @@ func (s *Store) boundary(ctx context.Context, lead []string, args []any, window 
 	return k, nil
 }
 
-func (s *Store) page(
-	ctx context.Context, q store.Query, text []string, args []any, window func(int) string, windowArgs []any, bound store.Key,
-) (store.Found, error) {
-	all := append(slices.Clone(args), windowArgs...)
-	parts := append(slices.Clone(text), window(len(args)+1))
-	if bound != (store.Key{}) {
-		parts = append(parts, fmt.Sprintf("(started_at, id) >= ($%d, $%d)", len(all)+1, len(all)+2))
-		all = append(all, bound.Started, int64(bound.ID))
-	}
-	inner := `SELECT * FROM ledger_record` + where(parts...) + order + strconv.Itoa(q.Limit+1)
-	rows, err := s.rows(ctx, `SELECT `+columns+` FROM (`+inner+`)`+named+` ORDER BY r.started_at DESC, r.id DESC`, all...)
+func (s *Store) page(ctx context.Context, limit int, ask statement, bound store.Key) (store.Found, error) {
+	rows, err := s.rows(ctx, ask.text, ask.args...)
 	if err != nil {
 		return store.Found{}, err
 	}
-	if len(rows) > q.Limit {
-		rows = rows[:q.Limit]
-		return store.Found{Rows: rows, Next: KeyOf(rows[q.Limit-1])}, nil
+	if len(rows) > limit {
+		rows = rows[:limit]
+		return store.Found{Rows: rows, Next: KeyOf(rows[limit-1])}, nil
 	}
 	return store.Found{Rows: rows, Next: bound}, nil
 }

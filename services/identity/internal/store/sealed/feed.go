@@ -68,6 +68,11 @@ func (p *Persons) Polled(ctx context.Context, ref int64, due time.Time, failures
 	return feedError(p.store.Polled(ctx, ref, due, failures))
 }
 
+// NotAfter implements core.Feed.
+func (p *Persons) NotAfter(ctx context.Context, country nationalid.Country, latest time.Time) error {
+	return feedError(p.store.NotAfter(ctx, int(country), latest))
+}
+
 // Oldest implements core.Feed.
 func (p *Persons) Oldest(ctx context.Context, country nationalid.Country) (time.Time, error) {
 	at, err := p.store.Oldest(ctx, int(country))

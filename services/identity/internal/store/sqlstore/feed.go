@@ -41,6 +41,11 @@ func (s *Store) Polled(ctx context.Context, row int64, due time.Time, failures i
 	return s.exec(ctx, "polled", `UPDATE followed SET due_at = $1, failures = $2 WHERE person_id = $3`, sqlkit.Micros(due), failures, row)
 }
 
+// NotAfter implements store.Feed.
+func (s *Store) NotAfter(ctx context.Context, country int, latest time.Time) error {
+	return s.exec(ctx, "not after", `UPDATE followed SET due_at = $1 WHERE country = $2 AND due_at > $1`, sqlkit.Micros(latest), country)
+}
+
 // Oldest implements store.Feed.
 func (s *Store) Oldest(ctx context.Context, country int) (time.Time, error) {
 	var due int64

@@ -74,7 +74,7 @@ func (b *batch) write(ctx context.Context) error {
 	var replaced []any
 	for _, e := range b.entries {
 		rows := b.rowsOf(e)
-		if slices.ContainsFunc(rows, func(k known) bool { return k.registerTime > sqlkit.Micros(e.RegisterTime) }) {
+		if slices.ContainsFunc(rows, func(k known) bool { return b.newer(k, e) }) {
 			b.done.Stale++
 			continue
 		}
@@ -93,6 +93,11 @@ func (b *batch) write(ctx context.Context) error {
 		return err
 	}
 	return b.alias(ctx, fresh)
+}
+
+// newer reports whether a row is newer than an entry, and not told by a clock that was ahead.
+func (b *batch) newer(row known, e store.Entry) bool {
+	return row.registerTime > sqlkit.Micros(e.RegisterTime) && row.registerTime <= b.now+store.ClockSkew.Microseconds()
 }
 
 // find looks for rows under all numbers and key versions of all entries.

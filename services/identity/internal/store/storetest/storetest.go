@@ -70,7 +70,7 @@ func entry(n uint64, text string) store.Entry {
 
 func put(t *testing.T, s store.Store, entries ...store.Entry) store.Written {
 	t.Helper()
-	w, err := s.Put(t.Context(), entries, Moment(1))
+	w, err := s.Put(t.Context(), entries, Moment(9))
 	if err != nil {
 		t.Fatalf("put: %v", err)
 	}
@@ -227,6 +227,14 @@ func putStale(t *testing.T, s store.Store) {
 	want(t, s, 1, "new")
 	want(t, s, 10, "new")
 	want(t, s, 2, "two")
+	// A row that a wrong clock dated into the future does not stay for as long.
+	future := entry(1, "future")
+	future.RegisterTime = Moment(99)
+	put(t, s, future)
+	if w := put(t, s, newer); w.Stored != 1 || w.Stale != 0 {
+		t.Errorf("%+v", w)
+	}
+	want(t, s, 1, "new")
 }
 
 func putMoves(t *testing.T, s store.Store) {
@@ -486,7 +494,7 @@ func concurrentPut(t *testing.T, s store.Store) {
 		wg.Go(func() {
 			e := entry(1, "one")
 			e.RegisterTime = Moment(i)
-			if _, err := s.Put(t.Context(), []store.Entry{e}, Moment(0)); err != nil {
+			if _, err := s.Put(t.Context(), []store.Entry{e}, Moment(9)); err != nil {
 				t.Error(err)
 			}
 		})
