@@ -38,7 +38,7 @@ const (
 )
 
 // movePoll is how often a fund looks whether the other one has been told.
-const movePoll = 2 * time.Millisecond
+const movePoll = 25 * time.Millisecond
 
 // mover is a line of the movers file.
 type mover struct{ number, name, poa string }
