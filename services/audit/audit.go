@@ -9,10 +9,10 @@ import (
 	auditv1 "samvirke.dev/proto/gen/go/samvirke/audit/v1"
 	vocabularyv1 "samvirke.dev/proto/gen/go/samvirke/vocabulary/v1"
 	"samvirke.dev/services/audit/internal/api"
+	"samvirke.dev/services/audit/internal/codec"
 	"samvirke.dev/services/audit/internal/console"
 	"samvirke.dev/services/audit/internal/core"
 	"samvirke.dev/services/audit/internal/ledger"
-	"samvirke.dev/services/audit/internal/record"
 	"samvirke.dev/services/audit/internal/store"
 	"samvirke.dev/services/audit/internal/store/sqlstore"
 	"samvirke.dev/services/platform/app"
@@ -82,7 +82,7 @@ func NewParts(ctx context.Context, cfg Config, d Deps) (*Parts, error) {
 	p := &Parts{cfg: cfg, d: d, Store: sqlstore.New(d.DB), fleet: &fleet{now: d.Clock.Now, seen: map[string]console.Member{}}}
 	p.Ledger = ledger.New(ledger.Config{Dir: cfg.Ledger.Dir, Origin: cfg.Ledger.Origin, Leaves: p.Store, Signer: d.Signer, Log: d.Log})
 	p.Core = core.New(ctx, core.Deps{
-		Store: p.Store, Ledger: p.Ledger, Codec: record.Codec{}, Seal: seal, Cases: cases, Clock: d.Clock, Alerts: alerts{d.Log},
+		Store: p.Store, Ledger: p.Ledger, Codec: codec.Codec{}, Seal: seal, Cases: cases, Clock: d.Clock, Alerts: alerts{d.Log},
 		Keep: core.Keep{Months: cfg.Keep.Months, RegisterMonths: cfg.Keep.RegisterMonths},
 	})
 	p.api = api.New(api.Deps{

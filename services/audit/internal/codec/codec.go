@@ -1,4 +1,6 @@
-package record
+// Package codec turns encoded records into what the service keeps, and back. It stands apart from package record so that samvirke-verify, which
+// reads records too, holds neither a store nor a database driver.
+package codec
 
 import (
 	"fmt"
@@ -10,6 +12,7 @@ import (
 	vocabularyv1 "samvirke.dev/proto/gen/go/samvirke/vocabulary/v1"
 	"samvirke.dev/services/audit/internal/core"
 	"samvirke.dev/services/audit/internal/proofs"
+	"samvirke.dev/services/audit/internal/record"
 	"samvirke.dev/services/audit/internal/store"
 )
 
@@ -32,7 +35,7 @@ func (Codec) Unpack(packed []byte) ([proofs.Parts]proofs.Part, error) {
 	var out [proofs.Parts]proofs.Part
 	in := &storev1.SealedRecord{}
 	if err := proto.Unmarshal(packed, in); err != nil || len(in.GetParts()) != len(out) {
-		return out, fmt.Errorf("%w: sealed", ErrInvalid)
+		return out, fmt.Errorf("%w: sealed", record.ErrInvalid)
 	}
 	for i, p := range in.GetParts() {
 		out[i] = proofs.Part{Salt: p.GetSalt(), Content: p.GetContent()}
@@ -40,24 +43,24 @@ func (Codec) Unpack(packed []byte) ([proofs.Parts]proofs.Part, error) {
 	return out, nil
 }
 
-// Describe implements core.Codec. Errors: ErrInvalid.
+// Describe implements core.Codec. Errors: record.ErrInvalid.
 func (Codec) Describe(raw []byte) (core.Described, error) {
-	r, err := Parse(raw)
+	r, err := record.Parse(raw)
 	if err != nil {
 		return core.Described{}, err
 	}
 	var d core.Described
-	if d.Row.Event, err = EventID(r.GetEventId()); err != nil {
+	if d.Row.Event, err = record.EventID(r.GetEventId()); err != nil {
 		return core.Described{}, err
 	}
-	if d.Contents, err = Split(raw); err != nil {
+	if d.Contents, err = record.Split(raw); err != nil {
 		return core.Described{}, err
 	}
 	d.Case = r.GetCaseReference()
 	row := &d.Row
 	row.Item, row.Service, row.RPC = r.GetItem(), r.GetWriter().GetService(), r.GetRpc()
 	row.Caller, row.Owner = r.GetActor().GetOrganisation(), r.GetControllerId()
-	row.Purpose, row.Decision, row.Status = int32(r.GetPurpose()), int32(r.GetDecision()), int32(r.GetStatusCode()) //nolint:gosec // bounded by Parse
+	row.Purpose, row.Decision, row.Status = int32(r.GetPurpose()), int32(r.GetDecision()), int32(r.GetStatusCode()) //nolint:gosec // bounded by record.Parse
 	row.Outcome = outcome(r)
 	row.Started = r.GetStartedAt().AsTime()
 	if row.Lasted = r.GetEndedAt().AsTime().Sub(row.Started); row.Lasted < 0 {
