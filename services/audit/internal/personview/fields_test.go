@@ -14,8 +14,6 @@ import (
 
 // Every field of every response of every service, as records name it, is told to the person in words of each language, or is no personal
 // data. A service whose schema this program does not hold fails too: its fields would be told by their names.
-//
-// covers: ACT-18 MIN-24
 func TestEveryFieldOfEveryResponseHasWords(t *testing.T) {
 	t.Parallel()
 	form := regexp.MustCompile(`(?m)^package ([a-z0-9.]+);|^service ([A-Za-z]+) `)
