@@ -380,6 +380,9 @@ func TestShortening(t *testing.T) {
 	if again := ask(1, "2024-02", 83_967, nil); again.GetOutcome() != incomev1.Outcome_OUTCOME_NONE || again.GetFigures().GetSumHours() != 0 {
 		t.Errorf("the same hours again: %v", again)
 	}
+	if again := ask(1, "2024-01", 100_000, nil); again.GetDecisionId() != d.GetDecisionId() {
+		t.Errorf("asked again about the same month: %v", again)
+	}
 	if n := record(1, former, "2020-02", 1, 1); n != 1 {
 		t.Errorf("%d conflicts", n)
 	}
@@ -397,6 +400,55 @@ func TestShortening(t *testing.T) {
 	}
 	if again := ask(2, "2026-04", 83_967, func(in *incomev1.AssessShorteningRequest) { in.NewPeriodFrom = date("2026-05-01") }); again.GetOutcome() != incomev1.Outcome_OUTCOME_NONE {
 		t.Errorf("applied twice: %v", again)
+	}
+}
+
+// A shortening that a person withdraws gives back the hours that it used; asked again, the person's word stands, and the next month counts
+// them anew. One that waits for a person is decided anew when the ledger has changed, from all hours.
+//
+// covers: DFH-37
+func TestWithdrawnShorteningGivesItsHoursBack(t *testing.T) {
+	t.Parallel()
+	w := start(t, func(s *setup) { s.idle = true })
+	c := w.as(fund, "caseworker-1")
+	record := func(source incomev1.ConsumptionSource, months ...*incomev1.ConsumptionMonth) {
+		_, err := c.rpc.RecordConsumption(t.Context(), &incomev1.RecordConsumptionRequest{Context: c.why(), Handle: handleOf(1), Source: source, Months: months})
+		must(t, err)
+	}
+	ask := func(month string) *incomev1.Decision {
+		out, err := c.rpc.AssessShortening(t.Context(), &incomev1.AssessShorteningRequest{
+			Context: c.why(), Handle: handleOf(1), Month: month, Status: incomev1.InsuranceStatus_INSURANCE_STATUS_FULL_TIME,
+			Period: incomev1.BenefitPeriod_BENEFIT_PERIOD_ORDINARY, LeftHours: 100_000, Protected: true,
+		})
+		must(t, err)
+		return out.GetDecision()
+	}
+	var months []*incomev1.ConsumptionMonth
+	for _, m := range benefitMonths("2020-01", 49) {
+		months = append(months, &incomev1.ConsumptionMonth{Month: m.GetMonth(), Hours: 16_033})
+	}
+	record(incomev1.ConsumptionSource_CONSUMPTION_SOURCE_OWN, months...)
+	record(incomev1.ConsumptionSource_CONSUMPTION_SOURCE_DFDG)
+	first := ask("2024-01")
+	if first.GetOutcome() != incomev1.Outcome_OUTCOME_SHORTEN || first.GetState() != manual {
+		t.Fatalf("%v", first)
+	}
+	record(incomev1.ConsumptionSource_CONSUMPTION_SOURCE_OWN, &incomev1.ConsumptionMonth{Month: "2019-12", Hours: 100})
+	second := ask("2024-01")
+	if second.GetOutcome() != incomev1.Outcome_OUTCOME_SHORTEN || second.GetFigures().GetSumHours() != first.GetFigures().GetSumHours()+100 {
+		t.Errorf("the ledger has changed: %v", second)
+	}
+	if next := ask("2024-02"); next.GetOutcome() != incomev1.Outcome_OUTCOME_NONE || next.GetFigures().GetSumHours() != 0 {
+		t.Errorf("hours in use: %v", next)
+	}
+	if _, err := c.decide(second.GetDecisionId(), withdraw, 0); err != nil {
+		t.Fatal(err)
+	}
+	if again := ask("2024-01"); again.GetDecisionId() != second.GetDecisionId() {
+		t.Errorf("a person has decided: %v", again)
+	}
+	if later := ask("2024-03"); later.GetOutcome() != incomev1.Outcome_OUTCOME_SHORTEN || later.GetFigures().GetSumHours() != second.GetFigures().GetSumHours() {
+		t.Errorf("hours given back: %v", later)
 	}
 }
 

@@ -1,8 +1,10 @@
 package core
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"slices"
 
 	"samvirke.dev/services/income/internal/core/automation"
 	"samvirke.dev/services/income/internal/core/civil"
@@ -194,10 +196,51 @@ func (s *Service) Shortening(ctx context.Context, c Caller, handle facts.Handle,
 	if err != nil {
 		return nil, err
 	}
+	last := latestAbout(earlier, q.Paid)
+	d, err := s.shorten(c, members[0], handle, q, before(entries, last), answered, earlier)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case last == nil:
+	case bytes.Equal(last.Digest, d.Digest) && last.Outcome == d.Outcome:
+		s.d.Notes.Decided(ctx, last)
+		return last, nil // asked again about the same
+	case last.State == Open || last.State == Manual: // d replaces it before it came into force
+		if err := s.d.Store.MarkUsed(ctx, c.Controller, members[0], last.Used, false); err != nil {
+			return nil, err
+		}
+	default: // it stands, and so does what it used
+		if d, err = s.shorten(c, members[0], handle, q, entries, answered, earlier); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.d.Store.MarkUsed(ctx, c.Controller, members[0], d.Used, true); err != nil {
+		return nil, err
+	}
+	s.d.Notes.Decided(ctx, d)
+	return d, s.keep(ctx, c, earlier, []*Decision{d})
+}
+
+// before returns the entries as they were before a decision used months of them.
+func before(entries []shortening.Entry, d *Decision) []shortening.Entry {
+	out := slices.Clone(entries)
+	for i := range out {
+		if d != nil && slices.Contains(d.Used, out[i].Month) {
+			out[i].Used = false
+		}
+	}
+	return out
+}
+
+// shorten drafts the decision of the rule, with the months that it uses.
+func (s *Service) shorten(
+	c Caller, member int64, handle facts.Handle, q ShorteningQuestion, entries []shortening.Entry, answered []shortening.Source, earlier []*Decision,
+) (*Decision, error) {
 	in := shortening.Input{
 		Paid: q.Paid, Status: q.Status, Entries: entries, Answered: answered, Former: q.Former, Period: q.Period, Left: q.Left,
 	}
-	d, err := s.draft(c, members[0], handle, Shortening, q.Paid, struct {
+	d, err := s.draft(c, member, handle, Shortening, q.Paid, struct {
 		In  shortening.Input
 		New civil.Date
 	}{in, q.NewPeriod})
@@ -205,20 +248,12 @@ func (s *Service) Shortening(ctx context.Context, c Caller, handle facts.Handle,
 		return nil, err
 	}
 	d.Protected = q.Protected
-	used := s.shorten(d, in, q, deferred(earlier))
-	if last := latestAbout(earlier, q.Paid); last != nil && string(last.Digest) == string(d.Digest) && last.Outcome == d.Outcome {
-		s.d.Notes.Decided(ctx, last)
-		return last, nil // asked again about the same
-	}
-	if err := s.d.Store.MarkUsed(ctx, c.Controller, members[0], used); err != nil {
-		return nil, err
-	}
-	s.d.Notes.Decided(ctx, d)
-	return d, s.keep(ctx, c, earlier, []*Decision{d})
+	d.Used = s.apply(d, in, q, deferred(earlier))
+	return d, nil
 }
 
-// shorten fills in what the rule says, and returns the months that it uses up.
-func (s *Service) shorten(d *Decision, in shortening.Input, q ShorteningQuestion, open *Decision) []civil.Month {
+// apply fills in what the rule says, and returns the months that it uses up.
+func (s *Service) apply(d *Decision, in shortening.Input, q ShorteningQuestion, open *Decision) []civil.Month {
 	set := s.d.Sets.For(q.Paid)
 	if open != nil && q.NewPeriod != 0 && q.Status.Known() {
 		outcome := shortening.NewPeriod(set, civil.Of(open.CreatedAt.In(s.d.Zone)), q.NewPeriod)

@@ -139,24 +139,26 @@ type Decision struct {
 
 	Figures
 
-	Version    string // of the rule's values
-	Digest     []byte // keyed, of everything that went in
-	Answers    automation.Answers
-	Against    []rule.Code // why no automatic decision
-	DecidedBy  string      // the service, or the caller's pseudonym for its employee
-	DecidedAt  time.Time
-	CreatedAt  time.Time
-	Posted     civil.Date
-	AnswerBy   civil.Date // last day on which the member may answer
-	Earlier    ID         // what it replaces, or what a complaint or review is about
-	Later      ID         // what stands in its place
-	Run        ID         // zero if it was made on its own
-	Complaint  bool       // it is about a complaint
-	Late       bool       // the complaint came after its time
-	Verdict    Verdict    // of the person who decided
-	Texts      []Text
-	Trace      string
-	Matched    *Matched // what § 46 looked at; nil for the others
+	Version   string // of the rule's values
+	Digest    []byte // keyed, of everything that went in
+	Answers   automation.Answers
+	Against   []rule.Code // why no automatic decision
+	DecidedBy string      // the service, or the caller's pseudonym for its employee
+	DecidedAt time.Time
+	CreatedAt time.Time
+	Posted    civil.Date
+	AnswerBy  civil.Date // last day on which the member may answer
+	Earlier   ID         // what it replaces, or what a complaint or review is about
+	Later     ID         // what stands in its place
+	Run       ID         // zero if it was made on its own
+	Complaint bool       // it is about a complaint
+	Late      bool       // the complaint came after its time
+	Verdict   Verdict    // of the person who decided
+	Texts     []Text
+	Trace     string
+	Matched   *Matched // what § 46 looked at; nil for the others
+	// Used are the months of consumption that it used up (S8): free again if it is withdrawn.
+	Used       []civil.Month
 	Protected  bool
 	Provision  bool // provisional until the register is complete
 	Retrieved  time.Time

@@ -218,6 +218,11 @@ func (s *Service) DecideHuman(ctx context.Context, c Caller, id ID, r Ruling) (*
 	if err := s.shift(ctx, c, d); err != nil {
 		return nil, err
 	}
+	if r.Verdict == Withdraw {
+		if err := s.d.Store.MarkUsed(ctx, c.Controller, d.Member, d.Used, false); err != nil {
+			return nil, err
+		}
+	}
 	if err := s.d.Store.Update(ctx, Manual, d); err != nil {
 		return nil, err
 	}

@@ -91,8 +91,8 @@ type Store interface {
 	PutConsumption(ctx context.Context, controller string, member int64, source shortening.Source, months []Consumption) error
 	// Consumption returns what all sources have said, and which have answered.
 	Consumption(ctx context.Context, controller string, member int64) ([]shortening.Entry, []shortening.Source, error)
-	// MarkUsed marks months as basis of a shortening.
-	MarkUsed(ctx context.Context, controller string, member int64, months []civil.Month) error
+	// MarkUsed says of months whether they are the basis of a shortening.
+	MarkUsed(ctx context.Context, controller string, member int64, months []civil.Month, used bool) error
 }
 
 // Listing asks for decisions.

@@ -94,9 +94,13 @@ func (s *Store) Consumption(ctx context.Context, _ string, member int64) (entrie
 }
 
 // MarkUsed implements core.Store.
-func (s *Store) MarkUsed(ctx context.Context, _ string, member int64, months []civil.Month) error {
+func (s *Store) MarkUsed(ctx context.Context, _ string, member int64, months []civil.Month, used bool) error {
+	mark := 0
+	if used {
+		mark = 1
+	}
 	for _, m := range months {
-		if _, err := s.db.Exec(ctx, `UPDATE consumption SET used = 1 WHERE member = $1 AND month = $2`, member, int64(m)); err != nil {
+		if _, err := s.db.Exec(ctx, `UPDATE consumption SET used = $1 WHERE member = $2 AND month = $3`, mark, member, int64(m)); err != nil {
 			return err
 		}
 	}

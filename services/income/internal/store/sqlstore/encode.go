@@ -88,6 +88,9 @@ func (s *Store) encodeDecision(d *core.Decision) ([]byte, error) {
 		Provisional: d.Provision, Late: d.Late, Trace: d.Trace, Verdict: string(d.Verdict), Complaint: d.Complaint, Protected: d.Protected,
 		Retrieved: micros(d.Retrieved),
 	}
+	for _, m := range d.Used {
+		out.Used = append(out.Used, int32(m))
+	}
 	for _, t := range d.Texts {
 		out.Texts = append(out.Texts, &storev1.Text{Kind: t.Kind, Text: t.Text, At: micros(t.At)})
 	}
@@ -131,6 +134,9 @@ func decodeDecision(plain []byte, d *core.Decision) error {
 	}
 	d.Provision, d.Late, d.Trace, d.Verdict = in.GetProvisional(), in.GetLate(), in.GetTrace(), core.Verdict(in.GetVerdict())
 	d.Complaint, d.Protected, d.Retrieved = in.GetComplaint(), in.GetProtected(), moment(in.GetRetrieved())
+	for _, m := range in.GetUsed() {
+		d.Used = append(d.Used, civil.Month(m))
+	}
 	for _, t := range in.GetTexts() {
 		d.Texts = append(d.Texts, core.Text{Kind: t.GetKind(), Text: t.GetText(), At: moment(t.GetAt())})
 	}

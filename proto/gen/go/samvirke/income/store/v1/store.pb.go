@@ -577,7 +577,9 @@ type Decision struct {
 	// The member is protected.
 	Protected bool `protobuf:"varint,29,opt,name=protected,proto3" json:"protected,omitempty"`
 	// When the register answered, UTC microseconds.
-	Retrieved     int64 `protobuf:"varint,30,opt,name=retrieved,proto3" json:"retrieved,omitempty"`
+	Retrieved int64 `protobuf:"varint,30,opt,name=retrieved,proto3" json:"retrieved,omitempty"`
+	// Months of consumption that it used up.
+	Used          []int32 `protobuf:"varint,31,rep,packed,name=used,proto3" json:"used,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -822,6 +824,13 @@ func (x *Decision) GetRetrieved() int64 {
 	return 0
 }
 
+func (x *Decision) GetUsed() []int32 {
+	if x != nil {
+		return x.Used
+	}
+	return nil
+}
+
 // A text.
 type Text struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -932,7 +941,7 @@ const file_samvirke_income_store_v1_store_proto_rawDesc = "" +
 	"\x06answer\x18\x02 \x01(\fB\x11\x8a\xe2\x18\r\b\x05\x12\tpd:IncomeR\x06answer\x12\"\n" +
 	"\banswered\x18\x03 \x01(\bB\x06\x8a\xe2\x18\x02\b\x02R\banswered\x12\x1c\n" +
 	"\x05today\x18\x04 \x01(\x05B\x06\x8a\xe2\x18\x02\b\x02R\x05today\x122\n" +
-	"\bprevious\x18\x05 \x01(\x03B\x16\x8a\xe2\x18\x12\b\x05\x12\x0ex:BenefitHoursR\bprevious\"\x9f\n" +
+	"\bprevious\x18\x05 \x01(\x03B\x16\x8a\xe2\x18\x12\b\x05\x12\x0ex:BenefitHoursR\bprevious\"\xcb\n" +
 	"\n" +
 	"\bDecision\x129\n" +
 	"\aoutcome\x18\x01 \x01(\tB\x1f\x8a\xe2\x18\x1b\b\x05\x12\x17x:PublicBenefitPaymentsR\aoutcome\x12\x1c\n" +
@@ -966,7 +975,8 @@ const file_samvirke_income_store_v1_store_proto_rawDesc = "" +
 	"\averdict\x18\x1b \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\averdict\x12$\n" +
 	"\tcomplaint\x18\x1c \x01(\bB\x06\x8a\xe2\x18\x02\b\x02R\tcomplaint\x122\n" +
 	"\tprotected\x18\x1d \x01(\bB\x14\x8a\xe2\x18\x10\b\a\x12\fdpv:RestrictR\tprotected\x12$\n" +
-	"\tretrieved\x18\x1e \x01(\x03B\x06\x8a\xe2\x18\x02\b\x02R\tretrieved\"`\n" +
+	"\tretrieved\x18\x1e \x01(\x03B\x06\x8a\xe2\x18\x02\b\x02R\tretrieved\x12*\n" +
+	"\x04used\x18\x1f \x03(\x05B\x16\x8a\xe2\x18\x12\b\x05\x12\x0ex:BenefitHoursR\x04used\"`\n" +
 	"\x04Text\x12\x1a\n" +
 	"\x04kind\x18\x01 \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\x04kind\x12$\n" +
 	"\x04text\x18\x02 \x01(\tB\x10\x8a\xe2\x18\f\b\x05\x12\bx:RemarkR\x04text\x12\x16\n" +
