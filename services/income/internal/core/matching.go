@@ -134,7 +134,7 @@ func answersFor(o match.Outcome, codes []rule.Code) automation.Answers {
 			switch c {
 			case rule.CodeAbsencePart:
 				a.NoDiscretion = false
-			case rule.CodeDaysUnknown, rule.CodeHoursUnknown:
+			case rule.CodeDaysUnknown, rule.CodeHoursUnknown, rule.CodePeriodOut:
 				a.NoEnquiry = false
 			default:
 			}

@@ -127,6 +127,7 @@ type employer struct {
 	income  rule.Money
 	negated bool // a record was negative
 	unknown bool // income without hours
+	out     bool // a pay period with hours reaches out of the month
 	dropped bool
 }
 
@@ -148,6 +149,7 @@ func net(out []employer, in *Input) []employer {
 		e.income += rec.Income
 		e.negated = e.negated || rec.Hours < 0 || rec.Income < 0
 		e.unknown = e.unknown || (rec.NoHours && rec.Income != 0)
+		e.out = e.out || (rec.Hours != 0 && (rec.From < first || rec.To > last))
 	}
 	return slices.DeleteFunc(out, func(e employer) bool { return e.negated && e.hours == 0 && e.income == 0 })
 }
@@ -276,6 +278,11 @@ func cover(set *rule.Set, in *Input, employers []employer, r *Result) (done bool
 			r.Covered += e.hours
 			if e.unknown {
 				r.end(Manual, rule.CodeHoursUnknown)
+				return true
+			}
+			if e.out && !set.WholePeriods {
+				// The same hours would count in two months; which of them lie in this one, nobody knows.
+				r.end(Manual, rule.CodePeriodOut)
 				return true
 			}
 			continue

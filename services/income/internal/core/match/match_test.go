@@ -171,6 +171,17 @@ func TestDecisionTable(t *testing.T) {
 			with(input(f, 4000, 5, 15, 4000, 1250), absent), match.Manual, []rule.Code{rule.CodeAbsencePart},
 		},
 		"hours not reported": {edit(func(in *match.Input) { in.Records[0].NoHours = true }), match.Manual, []rule.Code{rule.CodeHoursUnknown}},
+		"a fortnight from last month": {
+			edit(func(in *match.Input) { in.Records[0].From = day("2026-02-23") }), match.Manual, []rule.Code{rule.CodePeriodOut},
+		},
+		"a period into the next month": {
+			edit(func(in *match.Input) { in.Records[0].To = day("2026-04-01") }), match.Manual, []rule.Code{rule.CodePeriodOut},
+		},
+		"such a period without hours": {
+			edit(func(in *match.Input) {
+				in.Records = append(in.Records, record("B", 0, "2026-02-23", "2026-03-08"))
+			}), match.Recover, nil,
+		},
 		"half a month, card without days": {
 			edit(func(in *match.Input) { in.Records[0].To = day("2026-03-15") }), match.Manual, []rule.Code{rule.CodeDaysUnknown},
 		},
@@ -318,5 +329,17 @@ func BenchmarkEvaluate(b *testing.B) {
 		if match.Evaluate(rules, &in).Outcome != match.Recover {
 			b.Fatal("wrong outcome")
 		}
+	}
+}
+
+// A fund that has agreed with its employers on whole periods may switch the question to a person off.
+func TestWholePeriods(t *testing.T) {
+	t.Parallel()
+	rules := *set(t)
+	rules.WholePeriods = true
+	in := input(f, 4000, 5, 15, 5250)
+	in.Records[0].From = day("2026-02-23")
+	if r := match.Evaluate(&rules, &in); r.Outcome != match.Recover || r.Hours != 1250 {
+		t.Errorf("%+v", r)
 	}
 }

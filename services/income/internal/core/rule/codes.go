@@ -12,16 +12,17 @@ const (
 	CodeHoursAbsurd      Code = "HOURS_ABSURD"      // more than 744 hours
 	CodeCardInconsistent Code = "CARD_INCONSISTENT" // entries do not add up, or lie outside the month
 
-	CodeTooEarly      Code = "TOO_EARLY"       // before the earliest date
-	CodeCard          Code = "CARD"            // INCOMPLETE: no benefit card
-	CodeRegister      Code = "REGISTER"        // INCOMPLETE: nothing in the register
-	CodePlacement     Code = "PLACEMENT"       // SKIPPED: month of placement, only ended employers
-	CodeAbsence       Code = "ABSENCE"         // SKIPPED: fixed reduced hours with holiday or sickness
-	CodeAbsencePart   Code = "ABSENCE_PARTIAL" // MANUAL: such an employer beside others, and a card without employers
-	CodeDaysUnknown   Code = "DAYS_UNKNOWN"    // MANUAL: records cover part of the month, and a card without days
-	CodeHoursUnknown  Code = "HOURS_UNKNOWN"   // MANUAL: income was reported without hours
-	CodeIncomeDiffers Code = "INCOME_DIFFERS"  // hours agree, income does not
-	CodePartial       Code = "PARTIAL"         // records cover only part of the month
+	CodeTooEarly      Code = "TOO_EARLY"          // before the earliest date
+	CodeCard          Code = "CARD"               // INCOMPLETE: no benefit card
+	CodeRegister      Code = "REGISTER"           // INCOMPLETE: nothing in the register
+	CodePlacement     Code = "PLACEMENT"          // SKIPPED: month of placement, only ended employers
+	CodeAbsence       Code = "ABSENCE"            // SKIPPED: fixed reduced hours with holiday or sickness
+	CodeAbsencePart   Code = "ABSENCE_PARTIAL"    // MANUAL: such an employer beside others, and a card without employers
+	CodeDaysUnknown   Code = "DAYS_UNKNOWN"       // MANUAL: records cover part of the month, and a card without days
+	CodeHoursUnknown  Code = "HOURS_UNKNOWN"      // MANUAL: income was reported without hours
+	CodePeriodOut     Code = "PERIOD_REACHES_OUT" // MANUAL: a pay period lies only partly in the month
+	CodeIncomeDiffers Code = "INCOME_DIFFERS"     // hours agree, income does not
+	CodePartial       Code = "PARTIAL"            // records cover only part of the month
 	// CodeMustProvide is the consequence of missing data: no full payment until they are there, possibly repayment (DFH-34).
 	CodeMustProvide Code = "NO_FULL_PAYMENT_UNTIL_PROVIDED"
 )

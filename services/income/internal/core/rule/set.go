@@ -69,6 +69,7 @@ type Set struct {
 	// Switches. Each has the documented default of domain part B.
 	Cap             bool `json:"cap"`              // match.cap
 	ExtendEducation bool `json:"extend_education"` // karens.extend_education
+	WholePeriods    bool `json:"whole_periods"`    // match.whole_periods: a pay period that touches the month counts with all its hours
 
 	from civil.Month
 }

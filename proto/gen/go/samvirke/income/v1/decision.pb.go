@@ -361,6 +361,8 @@ const (
 	ReasonCode_REASON_CODE_HUMAN_ONLY ReasonCode = 36
 	// The member may still answer.
 	ReasonCode_REASON_CODE_HEARING_PERIOD ReasonCode = 37
+	// A pay period reaches out of the month, so nobody knows which of its hours lie in it.
+	ReasonCode_REASON_CODE_PERIOD_REACHES_OUT ReasonCode = 38
 )
 
 // Enum value maps for ReasonCode.
@@ -404,6 +406,7 @@ var (
 		35: "REASON_CODE_SPECIAL_CIRCUMSTANCES",
 		36: "REASON_CODE_HUMAN_ONLY",
 		37: "REASON_CODE_HEARING_PERIOD",
+		38: "REASON_CODE_PERIOD_REACHES_OUT",
 	}
 	ReasonCode_value = map[string]int32{
 		"REASON_CODE_UNSPECIFIED":                    0,
@@ -444,6 +447,7 @@ var (
 		"REASON_CODE_SPECIAL_CIRCUMSTANCES":          35,
 		"REASON_CODE_HUMAN_ONLY":                     36,
 		"REASON_CODE_HEARING_PERIOD":                 37,
+		"REASON_CODE_PERIOD_REACHES_OUT":             38,
 	}
 )
 
@@ -1336,7 +1340,7 @@ const file_samvirke_income_v1_decision_proto_rawDesc = "" +
 	"\x10OUTCOME_DEFERRED\x10\x15\x12\x13\n" +
 	"\x0fOUTCOME_APPLIED\x10\x16\x12\x10\n" +
 	"\fOUTCOME_MAIN\x10\x17\x12\x17\n" +
-	"\x13OUTCOME_ALTERNATIVE\x10\x18*\xe6\b\n" +
+	"\x13OUTCOME_ALTERNATIVE\x10\x18*\x8a\t\n" +
 	"\n" +
 	"ReasonCode\x12\x1b\n" +
 	"\x17REASON_CODE_UNSPECIFIED\x10\x00\x12\x1e\n" +
@@ -1377,7 +1381,8 @@ const file_samvirke_income_v1_decision_proto_rawDesc = "" +
 	"\x15REASON_CODE_PROTECTED\x10\"\x12%\n" +
 	"!REASON_CODE_SPECIAL_CIRCUMSTANCES\x10#\x12\x1a\n" +
 	"\x16REASON_CODE_HUMAN_ONLY\x10$\x12\x1e\n" +
-	"\x1aREASON_CODE_HEARING_PERIOD\x10%*\x9d\x02\n" +
+	"\x1aREASON_CODE_HEARING_PERIOD\x10%\x12\"\n" +
+	"\x1eREASON_CODE_PERIOD_REACHES_OUT\x10&*\x9d\x02\n" +
 	"\rDecisionState\x12\x1e\n" +
 	"\x1aDECISION_STATE_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13DECISION_STATE_OPEN\x10\x01\x12\x1a\n" +
