@@ -24,7 +24,6 @@ type Config struct {
 	Required    []string          `yaml:"required" class:"public" doc:"services without which the gateway is not ready, whatever else works; without any it is ready when one serves at least"`
 	Vault       chassis.Vault     `yaml:"vault" class:"public" doc:"the key holder"`
 	PKI         chassis.PKI       `yaml:"pki" class:"public" doc:"where our certificate comes from and whose callers are accepted"`
-	Names       []string          `yaml:"names" class:"public" doc:"host names and addresses that our certificate bears, which clients of HTTPS check"`
 	Accept      Accept            `yaml:"accept" class:"public" doc:"whose certificates are accepted"`
 	Token       Token             `yaml:"token" class:"public" doc:"access tokens bound to the client certificate (RFC 8705)"`
 	Limits      Limits            `yaml:"limits" class:"public" doc:"what one request and one organisation may take"`
@@ -112,7 +111,7 @@ func (c Config) Validate() error {
 	for _, svc := range c.Required {
 		want(c.Services[svc] != "", "required: want services that have an address")
 	}
-	want(len(c.Names) > 0, "names: want the host names or addresses under which clients reach us")
+	want(len(c.PKI.Names) > 0, "pki.names: want the host names or addresses under which clients reach us")
 	want(strings.HasPrefix(c.Vault.Address, "https://"), "vault.address: want an https URL")
 	want(c.Vault.CAFile != "", "vault.ca_file: want the anchors of Vault's certificate")
 	want(c.Vault.RoleIDFile != "" && c.Vault.SecretIDFile != "", "vault.role_id_file, vault.secret_id_file: want the files of an AppRole")

@@ -145,13 +145,7 @@ func (a *App) openCertificate(ctx context.Context, client *vault.Client) error {
 	if conf.Role == "" {
 		conf.Role = name
 	}
-	for _, n := range a.cfg.Names {
-		if ip := net.ParseIP(n); ip != nil {
-			conf.IPs = append(conf.IPs, ip)
-		} else {
-			conf.DNSNames = append(conf.DNSNames, n)
-		}
-	}
+	conf.AddNames(a.cfg.PKI.Names...)
 	source, err := pki.New(ctx, client, conf, a.log, a.tel.MeterProvider().Meter("samvirke.dev/certs/pki"))
 	if err != nil {
 		return fmt.Errorf("certificate: %w", err)

@@ -108,7 +108,7 @@ type world struct {
 func testConfig() gateway.Config {
 	cfg := gateway.DefaultConfig()
 	cfg.TrustDomain, cfg.Listen, cfg.Public.Listen, cfg.URL = suitetest.TrustDomain, "127.0.0.1:0", "127.0.0.1:0", "https://localhost"
-	cfg.Names, cfg.Instance = []string{"localhost"}, "gateway-1"
+	cfg.PKI.Names, cfg.Instance = []string{"localhost"}, "gateway-1"
 	cfg.Vault.Address, cfg.Vault.CAFile, cfg.Vault.RoleIDFile, cfg.Vault.SecretIDFile = "https://unused", "unused", "unused", "unused"
 	return cfg
 }

@@ -34,6 +34,17 @@ type Config struct {
 	Grace time.Duration
 }
 
+// AddNames adds host names and IP addresses in their text form to the leaf.
+func (c *Config) AddNames(names ...string) {
+	for _, n := range names {
+		if ip := net.ParseIP(n); ip != nil {
+			c.IPs = append(c.IPs, ip)
+		} else {
+			c.DNSNames = append(c.DNSNames, n)
+		}
+	}
+}
+
 // Validate reports every problem at once, joined.
 func (c Config) Validate() error {
 	var errs []error

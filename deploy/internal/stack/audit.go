@@ -29,7 +29,7 @@ const LedgerOrigin = TrustDomain + "/ledger"
 // Audit is the audit service, to which the other services of a stack ship their records.
 func Audit() Program {
 	return Program{
-		Name: AuditName, Package: AuditPackage, Classes: []string{"record"},
+		Name: AuditName, Package: AuditPackage, Classes: []string{"record"}, DNSNames: []string{"localhost"},
 		Keys:   []bootstrap.Key{{Name: audit.LedgerKey, Type: bootstrap.Ed25519}},
 		Grants: []bootstrap.Grant{{Key: audit.LedgerKey, Uses: []bootstrap.Use{bootstrap.Sign, bootstrap.Describe}}},
 		Settings: func(s *Stack) map[string]any {

@@ -45,7 +45,7 @@ func Gateway(services ...string) Program {
 			// The gateway keeps nothing and knows no agreements: those keys of the shared part it does not have.
 			return m{
 				"environment": nil, "database": nil, "transit": nil, "agreements": nil, "reflection": nil, "shipping": nil,
-				"accept": m{"services": nil, "edges": nil}, "services": addrs, "names": []string{"localhost"}, "url": s.RESTURL(),
+				"accept": m{"services": nil, "edges": nil}, "services": addrs, "url": s.RESTURL(),
 				"public": m{"listen": s.public}, "token": m{"key": gatewayToken, "transit": bootstrap.TransitMount},
 			}
 		},

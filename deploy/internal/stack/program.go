@@ -69,7 +69,7 @@ func (s *Stack) settings(p Program, roleIDFile, secretIDFile, caFile string) map
 		},
 		"pki": m{
 			"mount": bootstrap.ServiceMount, "role": or(p.As, p.Name), "ttl": or(s.cfg.CertTTL, 12*time.Hour).String(),
-			"trust_mounts": []string{bootstrap.OrgMount, bootstrap.PartnerMount},
+			"trust_mounts": []string{bootstrap.OrgMount, bootstrap.PartnerMount}, "names": append([]string{}, p.DNSNames...),
 		},
 		"transit":    m{"mount": bootstrap.TransitMount},
 		"agreements": m{"dir": s.AgreementDir()},

@@ -236,7 +236,7 @@ func TestVaultSetup(t *testing.T) {
 		if s.Name != "gateway" {
 			continue
 		}
-		for _, host := range configuration(t, render(t, nil), "gateway")["names"].([]any) {
+		for _, host := range configuration(t, render(t, nil), "gateway")["pki"].(map[string]any)["names"].([]any) {
 			if !slices.Contains(s.DNSNames, host.(string)) {
 				t.Errorf("Vault signs no certificate for %s", host)
 			}

@@ -249,10 +249,12 @@ func (c *Chassis) openCertificate(ctx context.Context) error {
 	if role == "" {
 		role = c.opts.Name
 	}
-	source, err := pki.New(ctx, c.vault, pki.Config{
+	conf := pki.Config{
 		Mount: c.cfg.PKI.Mount, Role: role, ID: id, TTL: c.cfg.PKI.TTL, TrustMounts: c.cfg.PKI.TrustMounts,
 		Refresh: c.cfg.PKI.Refresh, Grace: c.cfg.PKI.Grace,
-	}, c.Log, c.Telemetry.MeterProvider().Meter("samvirke.dev/certs/pki"))
+	}
+	conf.AddNames(c.cfg.PKI.Names...)
+	source, err := pki.New(ctx, c.vault, conf, c.Log, c.Telemetry.MeterProvider().Meter("samvirke.dev/certs/pki"))
 	if err != nil {
 		return fmt.Errorf("certificate: %w", err)
 	}

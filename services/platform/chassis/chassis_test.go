@@ -37,6 +37,13 @@ func TestServes(t *testing.T) {
 		if err != nil || len(records) != 1 || records[0].GetWriter().GetService() != "test" || records[0].GetWriter().GetInstance() != "test-1" {
 			t.Errorf("records %v, %v", records, err)
 		}
+		leaf, err := c.Certificates().Certificate()
+		must(t, err)
+		for _, name := range s.cfg.PKI.Names { // as a browser at the console checks them
+			if err := leaf.Leaf.VerifyHostname(name); err != nil {
+				t.Error(err)
+			}
+		}
 		if s.controllers.Load() == 0 {
 			t.Error("no controller was prepared before calls were let in")
 		}

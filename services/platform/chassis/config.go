@@ -57,6 +57,7 @@ type Vault struct {
 type PKI struct {
 	Mount       string        `yaml:"mount" class:"public" doc:"mount that signs our leaf"`
 	Role        string        `yaml:"role" class:"public" doc:"role that signs our leaf; the service's name when empty"`
+	Names       []string      `yaml:"names" class:"public" doc:"host names and addresses that our certificate bears, for clients of HTTPS, which check them; the role must allow them"`
 	TTL         time.Duration `yaml:"ttl" class:"public" doc:"life of our leaf; renewed at two thirds"`
 	TrustMounts []string      `yaml:"trust_mounts" class:"public" doc:"mounts whose leaves may call, with their revocation lists"`
 	Refresh     time.Duration `yaml:"refresh" class:"public" doc:"how often anchors and revocation lists are fetched"`

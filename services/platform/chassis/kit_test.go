@@ -103,13 +103,14 @@ func prepare(t *testing.T, v vaulttest.Vault) *site {
 		TrustDomain: trustDomain,
 		Classes:     []bootstrap.Class{{Mount: bootstrap.OrgMount, Organisations: []workload.ID{organisation(t, first), organisation(t, second)}}},
 		Services: []bootstrap.Service{
-			{Name: "test", Grants: []bootstrap.Grant{{Key: "test-*", Uses: []bootstrap.Use{bootstrap.Encrypt, bootstrap.Decrypt}}}}, {Name: "other"},
+			{Name: "test", DNSNames: []string{"test.samvirke.example"}, AllowIPs: true, Grants: []bootstrap.Grant{{Key: "test-*", Uses: []bootstrap.Use{bootstrap.Encrypt, bootstrap.Decrypt}}}}, {Name: "other"},
 		},
 		Keys: []bootstrap.Key{{Name: "test-audit"}, {Name: "test-response"}, {Name: "foreign"}},
 	})
 	s := &site{t: t, vault: v, logs: &suitetest.SafeBuffer{}, cfg: soundConfig()}
 	dir := t.TempDir()
 	s.cfg.Instance = "test-1"
+	s.cfg.PKI.Names = []string{"test.samvirke.example", "127.0.0.1"}
 	s.cfg.Database = sqlkit.DefaultConfig("sqlite:" + filepath.Join(dir, "test.db"))
 	s.cfg.Vault.Address, s.cfg.Vault.CAFile = v.Addr(), filepath.Join(dir, "vault-ca.pem")
 	must(t, os.WriteFile(s.cfg.Vault.CAFile, v.CAPEM(), 0o600))
