@@ -30,9 +30,10 @@ import (
 const canaries = 100
 
 // TestNoPersonalDataLeaks pushes persons through every RPC, in good calls and in bad ones that put them where they don't
-// belong, and looks for them in whatever comes out: spans, metrics, logs, errors and audit records.
+// belong, and looks for them in whatever comes out: spans, metrics, logs, errors and audit records; and in the database, where all of them
+// are kept, only with Vault's keys.
 //
-// covers: SEC-06
+// covers: SEC-06, MIN-24
 func TestNoPersonalDataLeaks(t *testing.T) {
 	t.Parallel()
 	collector := oteltest.Start(t)
@@ -83,6 +84,20 @@ func TestNoPersonalDataLeaks(t *testing.T) {
 		recorded = append(recorded, protojson.Format(r))
 	}
 	scan("audit records", []byte(strings.Join(recorded, "\n")))
+	scan("the database, as a backup holds it", databaseFiles(t, f.Dir(), stack.IdentityName))
+}
+
+// databaseFiles is what a copy of a service's SQLite files holds.
+func databaseFiles(t *testing.T, dir, service string) (out []byte) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, service+".db*"))
+	must(t, err)
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		must(t, err)
+		out = append(out, content...)
+	}
+	return out
 }
 
 func invented(p canary.Person) people.Person {
