@@ -50,6 +50,13 @@ func everything(t *testing.T, c *client, l importer.Line, handle string) map[str
 	call(batch, func() (bool, error) { b, err := c.batch(l, l); return b != nil, err })
 	call(address, func() (bool, error) { a, err := c.address(handle); return a != nil, err })
 	call(level, func() (bool, error) { v, err := c.level(handle); return v != 0, err })
+	call(secrecy, func() (bool, error) {
+		out, err := c.rpc.RecordSecrecyTest(c.w.t.Context(), &identityv1.RecordSecrecyTestRequest{
+			Context: why(c.org, secrecy, ""), Handle: handle, Fields: []string{"postal_address"}, Outcome: identityv1.SecrecyOutcome_SECRECY_OUTCOME_REFUSE,
+			Ground: "SE:OSL22:1",
+		})
+		return out != nil, err
+	})
 	calls.Wait()
 	return out
 }

@@ -62,6 +62,7 @@ const (
 	batch   = service + "BatchVerify"
 	address = service + "GetPostalAddress"
 	level   = service + "GetProtectionStatus"
+	secrecy = service + "RecordSecrecyTest"
 	search  = service + "SearchMembers"
 	open    = service + "OpenAddressSubscription"
 	closing = service + "CloseAddressSubscription"
@@ -69,7 +70,7 @@ const (
 )
 
 // allRPCs are those that funds and agencies may call; fundRPCs those for funds alone.
-func allRPCs() []string  { return []string{resolve, verify, batch, address, level} }
+func allRPCs() []string  { return []string{resolve, verify, batch, address, level, secrecy} }
 func fundRPCs() []string { return append(allRPCs(), search, open, closing, changes) }
 
 // deal writes an agreement between the organisation as controller and itself as caller. JSON is YAML.
@@ -77,12 +78,12 @@ func deal(org, role, until string, rpcs ...string) (file, text string) {
 	type m = map[string]any
 	fields := map[string][]string{
 		resolve: {"handle"}, verify: {"verdict"}, batch: {"results", "event_id"},
-		address: {"address", "valid_from", "source", "register_time", "protection"}, level: {"level", "register_time"},
+		address: {"address", "valid_from", "source", "register_time", "protection"}, level: {"level", "register_time"}, secrecy: {"recorded_at"},
 		search: {"handles"}, open: {"opened_on"}, closing: {"last_day"}, changes: {"changes"},
 	}
 	purposes := map[string][]string{
 		resolve: {"PURPOSE_IDENTIFICATION", "PURPOSE_ADDRESS_UPDATE"}, verify: {"PURPOSE_IDENTIFICATION"}, batch: {"PURPOSE_IDENTIFICATION"},
-		address: {"PURPOSE_ADDRESS_UPDATE"}, level: {"PURPOSE_IDENTIFICATION"},
+		address: {"PURPOSE_ADDRESS_UPDATE"}, level: {"PURPOSE_IDENTIFICATION"}, secrecy: {"PURPOSE_IDENTIFICATION"},
 		search: {"PURPOSE_IDENTIFICATION"}, open: {"PURPOSE_ADDRESS_UPDATE"}, closing: {"PURPOSE_ADDRESS_UPDATE"},
 		changes: {"PURPOSE_ADDRESS_UPDATE"},
 	}
@@ -393,7 +394,11 @@ func requests(org string, l importer.Line, handle string) map[string]proto.Messa
 		}},
 		address: &identityv1.GetPostalAddressRequest{Context: why(org, address, ""), Handle: handle},
 		level:   &identityv1.GetProtectionStatusRequest{Context: why(org, level, ""), Handle: handle},
-		search:  &identityv1.SearchMembersRequest{Context: why(org, search, ""), Name: l.FamilyName},
+		secrecy: &identityv1.RecordSecrecyTestRequest{
+			Context: why(org, secrecy, ""), Handle: handle, Fields: []string{"postal_address"}, Outcome: identityv1.SecrecyOutcome_SECRECY_OUTCOME_REFUSE,
+			Ground: "SE:OSL22:1",
+		},
+		search: &identityv1.SearchMembersRequest{Context: why(org, search, ""), Name: l.FamilyName},
 		open: &identityv1.OpenAddressSubscriptionRequest{
 			Context: why(org, open, ""), Handle: handle, MembershipReference: "m-1", EffectiveFrom: date("2020-01-01"),
 		},

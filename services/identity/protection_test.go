@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 
 	auditv1 "samvirke.dev/proto/gen/go/samvirke/audit/v1"
 	identityv1 "samvirke.dev/proto/gen/go/samvirke/identity/v1"
@@ -84,6 +85,40 @@ func TestProtectionTable(t *testing.T) {
 	// Each of eight protected persons was asked about as often as each of the two others.
 	if h, n := high[auditv1.SubjectClass_SUBJECT_CLASS_HIGH], high[auditv1.SubjectClass_SUBJECT_CLASS_NORMAL]; len(high) != 2 || h != 4*n {
 		t.Errorf("records by class: %v", high)
+	}
+}
+
+// A mark is a warning, and a person decides each time: the audit record keeps who tested what, with which outcome, on which ground. A system
+// makes no secrecy test.
+//
+// covers: B.10
+func TestSecrecyTestIsRecorded(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	l := line(1, "SE_SECRECY_MARK")
+	w.load(l)
+	c := w.as(agency)
+	in := &identityv1.RecordSecrecyTestRequest{
+		Context: why(agency, secrecy, ""), Handle: c.handle(l.Number), Fields: []string{"postal_address", "phone_number"},
+		Outcome: identityv1.SecrecyOutcome_SECRECY_OUTCOME_RELEASE_PART, Ground: "SE:OSL22:1",
+	}
+	if _, err := c.rpc.RecordSecrecyTest(t.Context(), in); err != nil {
+		t.Fatal(err)
+	}
+	records := w.AllRecords()
+	r := records[len(records)-1]
+	if r.GetActor().GetEmployee() != "emp-7" || r.GetSubjectClass() != auditv1.SubjectClass_SUBJECT_CLASS_HIGH || r.GetSubjectRef() == "" ||
+		r.GetRuleDecision().GetOutcome() != "RELEASE_PART" || r.GetRuleDecision().GetAutomatic() ||
+		!slices.Equal(r.GetRuleDecision().GetCodes(), []string{"SE:OSL22:1", "postal_address", "phone_number"}) {
+		t.Errorf("%v", r)
+	}
+	in.Context.ActorId = ""
+	if _, err := c.rpc.RecordSecrecyTest(t.Context(), in); status.Code(err) != codes.InvalidArgument {
+		t.Errorf("nobody tested: %v", err)
+	}
+	in.Context.ActorId, in.Handle = "emp-7", "nobody.nobody.nobody"
+	if _, err := c.rpc.RecordSecrecyTest(t.Context(), in); status.Code(err) != codes.NotFound {
+		t.Errorf("about nobody: %v", err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	auditv1 "samvirke.dev/proto/gen/go/samvirke/audit/v1"
 	"samvirke.dev/services/identity/internal/api"
 	"samvirke.dev/services/identity/internal/core"
 	"samvirke.dev/services/platform/audit"
@@ -21,6 +22,14 @@ func (notes) Subject(ctx context.Context, canonical string, protected bool) {
 // Source implements core.Notes.
 func (notes) Source(ctx context.Context, source core.Source, registerTime time.Time) {
 	audit.Source(ctx, api.SourceOf(source), registerTime)
+}
+
+// secrecyTest is the rule under which secrecy tests stand in records.
+const secrecyTest = "SE-OSL-SECRECY-TEST"
+
+// Tested implements core.Notes: the provision first, then what was tested.
+func (notes) Tested(ctx context.Context, test core.SecrecyTest) {
+	audit.Rule(ctx, &auditv1.RuleDecision{RuleId: secrecyTest, Outcome: test.Outcome, Codes: append([]string{test.Ground}, test.Fields...)})
 }
 
 // eventID names the running call's records.

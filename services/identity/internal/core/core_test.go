@@ -113,6 +113,9 @@ func (r *rig) Subject(_ context.Context, canonical string, protected bool) {
 	r.notes = append(r.notes, note{subject: canonical, protected: protected})
 }
 
+// Tested implements core.Notes.
+func (r *rig) Tested(context.Context, core.SecrecyTest) {}
+
 func (r *rig) Source(_ context.Context, s core.Source, _ time.Time) {
 	r.notes = append(r.notes, note{source: s})
 }

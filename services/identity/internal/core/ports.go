@@ -59,6 +59,8 @@ type Notes interface {
 	Subject(ctx context.Context, canonical string, protected bool)
 	// Source names where the facts come from and when the register gave them.
 	Source(ctx context.Context, source Source, registerTime time.Time)
+	// Tested says what an employee decided about giving out data of the person.
+	Tested(ctx context.Context, test SecrecyTest)
 }
 
 // Clock tells the present moment.

@@ -156,6 +156,63 @@ func (Verdict) EnumDescriptor() ([]byte, []int) {
 	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{1}
 }
 
+// What came of a secrecy test.
+type SecrecyOutcome int32
+
+const (
+	// Not stated; refused.
+	SecrecyOutcome_SECRECY_OUTCOME_UNSPECIFIED SecrecyOutcome = 0
+	// The data may be given out.
+	SecrecyOutcome_SECRECY_OUTCOME_RELEASE SecrecyOutcome = 1
+	// Some of them may.
+	SecrecyOutcome_SECRECY_OUTCOME_RELEASE_PART SecrecyOutcome = 2
+	// They are secret.
+	SecrecyOutcome_SECRECY_OUTCOME_REFUSE SecrecyOutcome = 3
+)
+
+// Enum value maps for SecrecyOutcome.
+var (
+	SecrecyOutcome_name = map[int32]string{
+		0: "SECRECY_OUTCOME_UNSPECIFIED",
+		1: "SECRECY_OUTCOME_RELEASE",
+		2: "SECRECY_OUTCOME_RELEASE_PART",
+		3: "SECRECY_OUTCOME_REFUSE",
+	}
+	SecrecyOutcome_value = map[string]int32{
+		"SECRECY_OUTCOME_UNSPECIFIED":  0,
+		"SECRECY_OUTCOME_RELEASE":      1,
+		"SECRECY_OUTCOME_RELEASE_PART": 2,
+		"SECRECY_OUTCOME_REFUSE":       3,
+	}
+)
+
+func (x SecrecyOutcome) Enum() *SecrecyOutcome {
+	p := new(SecrecyOutcome)
+	*p = x
+	return p
+}
+
+func (x SecrecyOutcome) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SecrecyOutcome) Descriptor() protoreflect.EnumDescriptor {
+	return file_samvirke_identity_v1_identity_proto_enumTypes[2].Descriptor()
+}
+
+func (SecrecyOutcome) Type() protoreflect.EnumType {
+	return &file_samvirke_identity_v1_identity_proto_enumTypes[2]
+}
+
+func (x SecrecyOutcome) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SecrecyOutcome.Descriptor instead.
+func (SecrecyOutcome) EnumDescriptor() ([]byte, []int) {
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{2}
+}
+
 // What changed about a person.
 type AddressChangeKind int32
 
@@ -213,11 +270,11 @@ func (x AddressChangeKind) String() string {
 }
 
 func (AddressChangeKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_samvirke_identity_v1_identity_proto_enumTypes[2].Descriptor()
+	return file_samvirke_identity_v1_identity_proto_enumTypes[3].Descriptor()
 }
 
 func (AddressChangeKind) Type() protoreflect.EnumType {
-	return &file_samvirke_identity_v1_identity_proto_enumTypes[2]
+	return &file_samvirke_identity_v1_identity_proto_enumTypes[3]
 }
 
 func (x AddressChangeKind) Number() protoreflect.EnumNumber {
@@ -226,7 +283,7 @@ func (x AddressChangeKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AddressChangeKind.Descriptor instead.
 func (AddressChangeKind) EnumDescriptor() ([]byte, []int) {
-	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{2}
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{3}
 }
 
 // Asks for a handle.
@@ -768,6 +825,143 @@ func (x *GetProtectionStatusRequest) GetHandle() string {
 	return ""
 }
 
+// A secrecy test. The tester is the employee whom context.actor_id names.
+type RecordSecrecyTestRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Why and on whose responsibility; actor_id is required.
+	Context *v1.RequestContext `protobuf:"bytes,1,opt,name=context,proto3" json:"context,omitempty"`
+	// The controller's handle for the person.
+	Handle string `protobuf:"bytes,2,opt,name=handle,proto3" json:"handle,omitempty"`
+	// Names of the fields that were tested, such as `postal_address`; names, never values.
+	Fields []string `protobuf:"bytes,3,rep,name=fields,proto3" json:"fields,omitempty"`
+	// What the tester decided.
+	Outcome SecrecyOutcome `protobuf:"varint,4,opt,name=outcome,proto3,enum=samvirke.identity.v1.SecrecyOutcome" json:"outcome,omitempty"`
+	// The provision on which the decision rests, such as `SE:OSL22:1`.
+	Ground string `protobuf:"bytes,5,opt,name=ground,proto3" json:"ground,omitempty"`
+	// Idempotency key of the caller's choice, 16 to 64 characters of `[A-Za-z0-9_-]`; empty for none (AIP-155).
+	RequestId     string `protobuf:"bytes,6,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecordSecrecyTestRequest) Reset() {
+	*x = RecordSecrecyTestRequest{}
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecordSecrecyTestRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecordSecrecyTestRequest) ProtoMessage() {}
+
+func (x *RecordSecrecyTestRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecordSecrecyTestRequest.ProtoReflect.Descriptor instead.
+func (*RecordSecrecyTestRequest) Descriptor() ([]byte, []int) {
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *RecordSecrecyTestRequest) GetContext() *v1.RequestContext {
+	if x != nil {
+		return x.Context
+	}
+	return nil
+}
+
+func (x *RecordSecrecyTestRequest) GetHandle() string {
+	if x != nil {
+		return x.Handle
+	}
+	return ""
+}
+
+func (x *RecordSecrecyTestRequest) GetFields() []string {
+	if x != nil {
+		return x.Fields
+	}
+	return nil
+}
+
+func (x *RecordSecrecyTestRequest) GetOutcome() SecrecyOutcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return SecrecyOutcome_SECRECY_OUTCOME_UNSPECIFIED
+}
+
+func (x *RecordSecrecyTestRequest) GetGround() string {
+	if x != nil {
+		return x.Ground
+	}
+	return ""
+}
+
+func (x *RecordSecrecyTestRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// The test is in the audit record whose id the answer's trailer bears.
+type RecordSecrecyTestResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was recorded.
+	RecordedAt    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=recorded_at,json=recordedAt,proto3" json:"recorded_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecordSecrecyTestResponse) Reset() {
+	*x = RecordSecrecyTestResponse{}
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecordSecrecyTestResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecordSecrecyTestResponse) ProtoMessage() {}
+
+func (x *RecordSecrecyTestResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecordSecrecyTestResponse.ProtoReflect.Descriptor instead.
+func (*RecordSecrecyTestResponse) Descriptor() ([]byte, []int) {
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *RecordSecrecyTestResponse) GetRecordedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RecordedAt
+	}
+	return nil
+}
+
 // How the person is protected.
 type GetProtectionStatusResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -783,7 +977,7 @@ type GetProtectionStatusResponse struct {
 
 func (x *GetProtectionStatusResponse) Reset() {
 	*x = GetProtectionStatusResponse{}
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[8]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -795,7 +989,7 @@ func (x *GetProtectionStatusResponse) String() string {
 func (*GetProtectionStatusResponse) ProtoMessage() {}
 
 func (x *GetProtectionStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[8]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -808,7 +1002,7 @@ func (x *GetProtectionStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetProtectionStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetProtectionStatusResponse) Descriptor() ([]byte, []int) {
-	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{8}
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GetProtectionStatusResponse) GetLevel() ProtectionLevel {
@@ -845,7 +1039,7 @@ type BatchVerifyRequest struct {
 
 func (x *BatchVerifyRequest) Reset() {
 	*x = BatchVerifyRequest{}
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[9]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -857,7 +1051,7 @@ func (x *BatchVerifyRequest) String() string {
 func (*BatchVerifyRequest) ProtoMessage() {}
 
 func (x *BatchVerifyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[9]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -870,7 +1064,7 @@ func (x *BatchVerifyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchVerifyRequest.ProtoReflect.Descriptor instead.
 func (*BatchVerifyRequest) Descriptor() ([]byte, []int) {
-	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{9}
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *BatchVerifyRequest) GetContext() *v1.RequestContext {
@@ -902,7 +1096,7 @@ type BatchItem struct {
 
 func (x *BatchItem) Reset() {
 	*x = BatchItem{}
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[10]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -914,7 +1108,7 @@ func (x *BatchItem) String() string {
 func (*BatchItem) ProtoMessage() {}
 
 func (x *BatchItem) ProtoReflect() protoreflect.Message {
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[10]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -927,7 +1121,7 @@ func (x *BatchItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchItem.ProtoReflect.Descriptor instead.
 func (*BatchItem) Descriptor() ([]byte, []int) {
-	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{10}
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *BatchItem) GetNationalId() *v1.NationalId {
@@ -964,7 +1158,7 @@ type BatchVerifyResponse struct {
 
 func (x *BatchVerifyResponse) Reset() {
 	*x = BatchVerifyResponse{}
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[11]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -976,7 +1170,7 @@ func (x *BatchVerifyResponse) String() string {
 func (*BatchVerifyResponse) ProtoMessage() {}
 
 func (x *BatchVerifyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[11]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -989,7 +1183,7 @@ func (x *BatchVerifyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchVerifyResponse.ProtoReflect.Descriptor instead.
 func (*BatchVerifyResponse) Descriptor() ([]byte, []int) {
-	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{11}
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *BatchVerifyResponse) GetResults() []*BatchResult {
@@ -1019,7 +1213,7 @@ type BatchResult struct {
 
 func (x *BatchResult) Reset() {
 	*x = BatchResult{}
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[12]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1031,7 +1225,7 @@ func (x *BatchResult) String() string {
 func (*BatchResult) ProtoMessage() {}
 
 func (x *BatchResult) ProtoReflect() protoreflect.Message {
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[12]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1044,7 +1238,7 @@ func (x *BatchResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchResult.ProtoReflect.Descriptor instead.
 func (*BatchResult) Descriptor() ([]byte, []int) {
-	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{12}
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *BatchResult) GetVerdict() Verdict {
@@ -1080,7 +1274,7 @@ type SearchMembersRequest struct {
 
 func (x *SearchMembersRequest) Reset() {
 	*x = SearchMembersRequest{}
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[13]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1092,7 +1286,7 @@ func (x *SearchMembersRequest) String() string {
 func (*SearchMembersRequest) ProtoMessage() {}
 
 func (x *SearchMembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[13]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1105,7 +1299,7 @@ func (x *SearchMembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchMembersRequest.ProtoReflect.Descriptor instead.
 func (*SearchMembersRequest) Descriptor() ([]byte, []int) {
-	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{13}
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SearchMembersRequest) GetContext() *v1.RequestContext {
@@ -1156,7 +1350,7 @@ type SearchMembersResponse struct {
 
 func (x *SearchMembersResponse) Reset() {
 	*x = SearchMembersResponse{}
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[14]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1168,7 +1362,7 @@ func (x *SearchMembersResponse) String() string {
 func (*SearchMembersResponse) ProtoMessage() {}
 
 func (x *SearchMembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[14]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1181,7 +1375,7 @@ func (x *SearchMembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchMembersResponse.ProtoReflect.Descriptor instead.
 func (*SearchMembersResponse) Descriptor() ([]byte, []int) {
-	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{14}
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *SearchMembersResponse) GetHandles() []string {
@@ -1219,7 +1413,7 @@ type OpenAddressSubscriptionRequest struct {
 
 func (x *OpenAddressSubscriptionRequest) Reset() {
 	*x = OpenAddressSubscriptionRequest{}
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[15]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1231,7 +1425,7 @@ func (x *OpenAddressSubscriptionRequest) String() string {
 func (*OpenAddressSubscriptionRequest) ProtoMessage() {}
 
 func (x *OpenAddressSubscriptionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[15]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1244,7 +1438,7 @@ func (x *OpenAddressSubscriptionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenAddressSubscriptionRequest.ProtoReflect.Descriptor instead.
 func (*OpenAddressSubscriptionRequest) Descriptor() ([]byte, []int) {
-	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{15}
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *OpenAddressSubscriptionRequest) GetContext() *v1.RequestContext {
@@ -1300,7 +1494,7 @@ type OpenAddressSubscriptionResponse struct {
 
 func (x *OpenAddressSubscriptionResponse) Reset() {
 	*x = OpenAddressSubscriptionResponse{}
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[16]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1312,7 +1506,7 @@ func (x *OpenAddressSubscriptionResponse) String() string {
 func (*OpenAddressSubscriptionResponse) ProtoMessage() {}
 
 func (x *OpenAddressSubscriptionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[16]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1325,7 +1519,7 @@ func (x *OpenAddressSubscriptionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenAddressSubscriptionResponse.ProtoReflect.Descriptor instead.
 func (*OpenAddressSubscriptionResponse) Descriptor() ([]byte, []int) {
-	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{16}
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *OpenAddressSubscriptionResponse) GetOpenedOn() *v1.Date {
@@ -1354,7 +1548,7 @@ type CloseAddressSubscriptionRequest struct {
 
 func (x *CloseAddressSubscriptionRequest) Reset() {
 	*x = CloseAddressSubscriptionRequest{}
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[17]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1366,7 +1560,7 @@ func (x *CloseAddressSubscriptionRequest) String() string {
 func (*CloseAddressSubscriptionRequest) ProtoMessage() {}
 
 func (x *CloseAddressSubscriptionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[17]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1379,7 +1573,7 @@ func (x *CloseAddressSubscriptionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseAddressSubscriptionRequest.ProtoReflect.Descriptor instead.
 func (*CloseAddressSubscriptionRequest) Descriptor() ([]byte, []int) {
-	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{17}
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CloseAddressSubscriptionRequest) GetContext() *v1.RequestContext {
@@ -1428,7 +1622,7 @@ type CloseAddressSubscriptionResponse struct {
 
 func (x *CloseAddressSubscriptionResponse) Reset() {
 	*x = CloseAddressSubscriptionResponse{}
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[18]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1440,7 +1634,7 @@ func (x *CloseAddressSubscriptionResponse) String() string {
 func (*CloseAddressSubscriptionResponse) ProtoMessage() {}
 
 func (x *CloseAddressSubscriptionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[18]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1453,7 +1647,7 @@ func (x *CloseAddressSubscriptionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseAddressSubscriptionResponse.ProtoReflect.Descriptor instead.
 func (*CloseAddressSubscriptionResponse) Descriptor() ([]byte, []int) {
-	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{18}
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *CloseAddressSubscriptionResponse) GetLastDay() *v1.Date {
@@ -1476,7 +1670,7 @@ type StreamAddressChangesRequest struct {
 
 func (x *StreamAddressChangesRequest) Reset() {
 	*x = StreamAddressChangesRequest{}
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[19]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1488,7 +1682,7 @@ func (x *StreamAddressChangesRequest) String() string {
 func (*StreamAddressChangesRequest) ProtoMessage() {}
 
 func (x *StreamAddressChangesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[19]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1501,7 +1695,7 @@ func (x *StreamAddressChangesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamAddressChangesRequest.ProtoReflect.Descriptor instead.
 func (*StreamAddressChangesRequest) Descriptor() ([]byte, []int) {
-	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{19}
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *StreamAddressChangesRequest) GetContext() *v1.RequestContext {
@@ -1533,7 +1727,7 @@ type StreamAddressChangesResponse struct {
 
 func (x *StreamAddressChangesResponse) Reset() {
 	*x = StreamAddressChangesResponse{}
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[20]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1545,7 +1739,7 @@ func (x *StreamAddressChangesResponse) String() string {
 func (*StreamAddressChangesResponse) ProtoMessage() {}
 
 func (x *StreamAddressChangesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[20]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1558,7 +1752,7 @@ func (x *StreamAddressChangesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamAddressChangesResponse.ProtoReflect.Descriptor instead.
 func (*StreamAddressChangesResponse) Descriptor() ([]byte, []int) {
-	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{20}
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *StreamAddressChangesResponse) GetChanges() []*AddressChange {
@@ -1605,7 +1799,7 @@ type AddressChange struct {
 
 func (x *AddressChange) Reset() {
 	*x = AddressChange{}
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[21]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1617,7 +1811,7 @@ func (x *AddressChange) String() string {
 func (*AddressChange) ProtoMessage() {}
 
 func (x *AddressChange) ProtoReflect() protoreflect.Message {
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[21]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1630,7 +1824,7 @@ func (x *AddressChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddressChange.ProtoReflect.Descriptor instead.
 func (*AddressChange) Descriptor() ([]byte, []int) {
-	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{21}
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *AddressChange) GetHandle() string {
@@ -1730,7 +1924,19 @@ const file_samvirke_identity_v1_identity_proto_rawDesc = "" +
 	"\acountry\x18\x06 \x01(\tB\x1a\x8a\xe2\x18\x16\b\x05\x12\x12pd:PhysicalAddressR\acountry\"\xc7\x01\n" +
 	"\x1aGetProtectionStatusRequest\x12J\n" +
 	"\acontext\x18\x01 \x01(\v2\".samvirke.common.v1.RequestContextB\f\xbaH\x03\xc8\x01\x01\x8a\xe2\x18\x02\b\x02R\acontext\x12]\n" +
-	"\x06handle\x18\x02 \x01(\tBE\xbaH\x19r\x17\x10\x10\x18@2\x11^[A-Za-z0-9._-]+$\x8a\xe2\x18%\b\x03\x12!dpv:DeterministicPseudonymisationR\x06handle\"\xf9\x01\n" +
+	"\x06handle\x18\x02 \x01(\tBE\xbaH\x19r\x17\x10\x10\x18@2\x11^[A-Za-z0-9._-]+$\x8a\xe2\x18%\b\x03\x12!dpv:DeterministicPseudonymisationR\x06handle\"\x95\x05\n" +
+	"\x18RecordSecrecyTestRequest\x12J\n" +
+	"\acontext\x18\x01 \x01(\v2\".samvirke.common.v1.RequestContextB\f\xbaH\x03\xc8\x01\x01\x8a\xe2\x18\x02\b\x02R\acontext\x12]\n" +
+	"\x06handle\x18\x02 \x01(\tBE\xbaH\x19r\x17\x10\x10\x18@2\x11^[A-Za-z0-9._-]+$\x8a\xe2\x18%\b\x03\x12!dpv:DeterministicPseudonymisationR\x06handle\x12C\n" +
+	"\x06fields\x18\x03 \x03(\tB+\xbaH\"\x92\x01\x1f\b\x01\x10 \x18\x01\"\x17r\x152\x13^[a-z][a-z_]{0,47}$\x8a\xe2\x18\x02\b\x02R\x06fields\x12P\n" +
+	"\aoutcome\x18\x04 \x01(\x0e2$.samvirke.identity.v1.SecrecyOutcomeB\x10\xbaH\a\x82\x01\x04\x10\x01 \x00\x8a\xe2\x18\x02\b\x02R\aoutcome\x12k\n" +
+	"\x06ground\x18\x05 \x01(\tBS\xbaHJrH2F^(DK|SE):[A-ZÅÄÖÆØ][A-Za-zÅÄÖÆØåäöæø0-9:§./()-]{1,61}$\x8a\xe2\x18\x02\b\x02R\x06ground\x12E\n" +
+	"\n" +
+	"request_id\x18\x06 \x01(\tB&\xbaH\x1dr\x1b2\x19^$|^[A-Za-z0-9_-]{16,64}$\x8a\xe2\x18\x02\b\x02R\trequestId:\x82\x01\xbaH\x7f\x1a}\n" +
+	"\x0esecrecy.tester\x129context.actor_id must name the employee who made the test\x1a0has(this.context) && this.context.actor_id != ''\"`\n" +
+	"\x19RecordSecrecyTestResponse\x12C\n" +
+	"\vrecorded_at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x06\x8a\xe2\x18\x02\b\x02R\n" +
+	"recordedAt\"\xf9\x01\n" +
 	"\x1bGetProtectionStatusResponse\x12Q\n" +
 	"\x05level\x18\x01 \x01(\x0e2%.samvirke.identity.v1.ProtectionLevelB\x14\x8a\xe2\x18\x10\b\a\x12\fdpv:RestrictR\x05level\x12G\n" +
 	"\rregister_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\x8a\xe2\x18\x02\b\x02R\fregisterTime\x12>\n" +
@@ -1814,7 +2020,12 @@ const file_samvirke_identity_v1_identity_proto_rawDesc = "" +
 	"\x13VERDICT_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rVERDICT_MATCH\x10\x01\x12\x14\n" +
 	"\x10VERDICT_NO_MATCH\x10\x02\x12\x13\n" +
-	"\x0fVERDICT_UNKNOWN\x10\x03*\xac\x02\n" +
+	"\x0fVERDICT_UNKNOWN\x10\x03*\x8c\x01\n" +
+	"\x0eSecrecyOutcome\x12\x1f\n" +
+	"\x1bSECRECY_OUTCOME_UNSPECIFIED\x10\x00\x12\x1b\n" +
+	"\x17SECRECY_OUTCOME_RELEASE\x10\x01\x12 \n" +
+	"\x1cSECRECY_OUTCOME_RELEASE_PART\x10\x02\x12\x1a\n" +
+	"\x16SECRECY_OUTCOME_REFUSE\x10\x03*\xac\x02\n" +
 	"\x11AddressChangeKind\x12#\n" +
 	"\x1fADDRESS_CHANGE_KIND_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aADDRESS_CHANGE_KIND_OPENED\x10\x01\x12\x1f\n" +
@@ -1823,7 +2034,7 @@ const file_samvirke_identity_v1_identity_proto_rawDesc = "" +
 	"&ADDRESS_CHANGE_KIND_PROTECTION_CLEARED\x10\x04\x12\x1d\n" +
 	"\x19ADDRESS_CHANGE_KIND_DEATH\x10\x05\x12\x1e\n" +
 	"\x1aADDRESS_CHANGE_KIND_NUMBER\x10\x06\x12\x1e\n" +
-	"\x1aADDRESS_CHANGE_KIND_CLOSED\x10\a2\x9b\f\n" +
+	"\x1aADDRESS_CHANGE_KIND_CLOSED\x10\a2\xd3\r\n" +
 	"\x0fIdentityService\x12\xad\x01\n" +
 	"\x0eResolveSubject\x12+.samvirke.identity.v1.ResolveSubjectRequest\x1a,.samvirke.identity.v1.ResolveSubjectResponse\"@\x8a\xe2\x18\x1d\n" +
 	"\x03\x02\x03\x04\x12\x03\x01\x02\b\x18\t \x01*\vnational_id0\x01\x82\xd3\xe4\x93\x02\x19:\x01*\"\x14/v1/subjects:resolve\x12\xaa\x01\n" +
@@ -1832,7 +2043,9 @@ const file_samvirke_identity_v1_identity_proto_rawDesc = "" +
 	"\x10GetPostalAddress\x12-.samvirke.identity.v1.GetPostalAddressRequest\x1a..samvirke.identity.v1.GetPostalAddressResponse\"A\x8a\xe2\x18\x15\n" +
 	"\x03\x02\x03\x04\x12\x02\x02\b\x18\x01 \x01*\x06handle\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/subjects:getPostalAddress\x12\xc1\x01\n" +
 	"\x13GetProtectionStatus\x120.samvirke.identity.v1.GetProtectionStatusRequest\x1a1.samvirke.identity.v1.GetProtectionStatusResponse\"E\x8a\xe2\x18\x16\n" +
-	"\x03\x02\x03\x04\x12\x03\x01\x02\b\x18\x01 \x02*\x06handle\x82\xd3\xe4\x93\x02%:\x01*\" /v1/subjects:getProtectionStatus\x12x\n" +
+	"\x03\x02\x03\x04\x12\x03\x01\x02\b\x18\x01 \x02*\x06handle\x82\xd3\xe4\x93\x02%:\x01*\" /v1/subjects:getProtectionStatus\x12\xb5\x01\n" +
+	"\x11RecordSecrecyTest\x12..samvirke.identity.v1.RecordSecrecyTestRequest\x1a/.samvirke.identity.v1.RecordSecrecyTestResponse\"?\x8a\xe2\x18\x18\n" +
+	"\x03\x02\x03\x04\x12\x03\x01\x02\b\x18\x05 \x02*\x06handle0\x01\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/v1/secrecy-tests:record\x12x\n" +
 	"\vBatchVerify\x12(.samvirke.identity.v1.BatchVerifyRequest\x1a).samvirke.identity.v1.BatchVerifyResponse\"\x10\x8a\xe2\x18\f\n" +
 	"\x03\x02\x03\x04\x12\x01\x01\x18\x02 \x01(\x010\x01\x12\x95\x01\n" +
 	"\rSearchMembers\x12*.samvirke.identity.v1.SearchMembersRequest\x1a+.samvirke.identity.v1.SearchMembersResponse\"+\x8a\xe2\x18\n" +
@@ -1859,108 +2072,116 @@ func file_samvirke_identity_v1_identity_proto_rawDescGZIP() []byte {
 	return file_samvirke_identity_v1_identity_proto_rawDescData
 }
 
-var file_samvirke_identity_v1_identity_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_samvirke_identity_v1_identity_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_samvirke_identity_v1_identity_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_samvirke_identity_v1_identity_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_samvirke_identity_v1_identity_proto_goTypes = []any{
 	(ProtectionLevel)(0),                     // 0: samvirke.identity.v1.ProtectionLevel
 	(Verdict)(0),                             // 1: samvirke.identity.v1.Verdict
-	(AddressChangeKind)(0),                   // 2: samvirke.identity.v1.AddressChangeKind
-	(*ResolveSubjectRequest)(nil),            // 3: samvirke.identity.v1.ResolveSubjectRequest
-	(*ResolveSubjectResponse)(nil),           // 4: samvirke.identity.v1.ResolveSubjectResponse
-	(*VerifyIdentityRequest)(nil),            // 5: samvirke.identity.v1.VerifyIdentityRequest
-	(*VerifyIdentityResponse)(nil),           // 6: samvirke.identity.v1.VerifyIdentityResponse
-	(*GetPostalAddressRequest)(nil),          // 7: samvirke.identity.v1.GetPostalAddressRequest
-	(*GetPostalAddressResponse)(nil),         // 8: samvirke.identity.v1.GetPostalAddressResponse
-	(*PostalAddress)(nil),                    // 9: samvirke.identity.v1.PostalAddress
-	(*GetProtectionStatusRequest)(nil),       // 10: samvirke.identity.v1.GetProtectionStatusRequest
-	(*GetProtectionStatusResponse)(nil),      // 11: samvirke.identity.v1.GetProtectionStatusResponse
-	(*BatchVerifyRequest)(nil),               // 12: samvirke.identity.v1.BatchVerifyRequest
-	(*BatchItem)(nil),                        // 13: samvirke.identity.v1.BatchItem
-	(*BatchVerifyResponse)(nil),              // 14: samvirke.identity.v1.BatchVerifyResponse
-	(*BatchResult)(nil),                      // 15: samvirke.identity.v1.BatchResult
-	(*SearchMembersRequest)(nil),             // 16: samvirke.identity.v1.SearchMembersRequest
-	(*SearchMembersResponse)(nil),            // 17: samvirke.identity.v1.SearchMembersResponse
-	(*OpenAddressSubscriptionRequest)(nil),   // 18: samvirke.identity.v1.OpenAddressSubscriptionRequest
-	(*OpenAddressSubscriptionResponse)(nil),  // 19: samvirke.identity.v1.OpenAddressSubscriptionResponse
-	(*CloseAddressSubscriptionRequest)(nil),  // 20: samvirke.identity.v1.CloseAddressSubscriptionRequest
-	(*CloseAddressSubscriptionResponse)(nil), // 21: samvirke.identity.v1.CloseAddressSubscriptionResponse
-	(*StreamAddressChangesRequest)(nil),      // 22: samvirke.identity.v1.StreamAddressChangesRequest
-	(*StreamAddressChangesResponse)(nil),     // 23: samvirke.identity.v1.StreamAddressChangesResponse
-	(*AddressChange)(nil),                    // 24: samvirke.identity.v1.AddressChange
-	(*v1.RequestContext)(nil),                // 25: samvirke.common.v1.RequestContext
-	(*v1.NationalId)(nil),                    // 26: samvirke.common.v1.NationalId
-	(*v1.Date)(nil),                          // 27: samvirke.common.v1.Date
-	(v11.Source)(0),                          // 28: samvirke.vocabulary.v1.Source
-	(*timestamppb.Timestamp)(nil),            // 29: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil),            // 30: google.protobuf.FieldMask
-	(v1.Reason)(0),                           // 31: samvirke.common.v1.Reason
+	(SecrecyOutcome)(0),                      // 2: samvirke.identity.v1.SecrecyOutcome
+	(AddressChangeKind)(0),                   // 3: samvirke.identity.v1.AddressChangeKind
+	(*ResolveSubjectRequest)(nil),            // 4: samvirke.identity.v1.ResolveSubjectRequest
+	(*ResolveSubjectResponse)(nil),           // 5: samvirke.identity.v1.ResolveSubjectResponse
+	(*VerifyIdentityRequest)(nil),            // 6: samvirke.identity.v1.VerifyIdentityRequest
+	(*VerifyIdentityResponse)(nil),           // 7: samvirke.identity.v1.VerifyIdentityResponse
+	(*GetPostalAddressRequest)(nil),          // 8: samvirke.identity.v1.GetPostalAddressRequest
+	(*GetPostalAddressResponse)(nil),         // 9: samvirke.identity.v1.GetPostalAddressResponse
+	(*PostalAddress)(nil),                    // 10: samvirke.identity.v1.PostalAddress
+	(*GetProtectionStatusRequest)(nil),       // 11: samvirke.identity.v1.GetProtectionStatusRequest
+	(*RecordSecrecyTestRequest)(nil),         // 12: samvirke.identity.v1.RecordSecrecyTestRequest
+	(*RecordSecrecyTestResponse)(nil),        // 13: samvirke.identity.v1.RecordSecrecyTestResponse
+	(*GetProtectionStatusResponse)(nil),      // 14: samvirke.identity.v1.GetProtectionStatusResponse
+	(*BatchVerifyRequest)(nil),               // 15: samvirke.identity.v1.BatchVerifyRequest
+	(*BatchItem)(nil),                        // 16: samvirke.identity.v1.BatchItem
+	(*BatchVerifyResponse)(nil),              // 17: samvirke.identity.v1.BatchVerifyResponse
+	(*BatchResult)(nil),                      // 18: samvirke.identity.v1.BatchResult
+	(*SearchMembersRequest)(nil),             // 19: samvirke.identity.v1.SearchMembersRequest
+	(*SearchMembersResponse)(nil),            // 20: samvirke.identity.v1.SearchMembersResponse
+	(*OpenAddressSubscriptionRequest)(nil),   // 21: samvirke.identity.v1.OpenAddressSubscriptionRequest
+	(*OpenAddressSubscriptionResponse)(nil),  // 22: samvirke.identity.v1.OpenAddressSubscriptionResponse
+	(*CloseAddressSubscriptionRequest)(nil),  // 23: samvirke.identity.v1.CloseAddressSubscriptionRequest
+	(*CloseAddressSubscriptionResponse)(nil), // 24: samvirke.identity.v1.CloseAddressSubscriptionResponse
+	(*StreamAddressChangesRequest)(nil),      // 25: samvirke.identity.v1.StreamAddressChangesRequest
+	(*StreamAddressChangesResponse)(nil),     // 26: samvirke.identity.v1.StreamAddressChangesResponse
+	(*AddressChange)(nil),                    // 27: samvirke.identity.v1.AddressChange
+	(*v1.RequestContext)(nil),                // 28: samvirke.common.v1.RequestContext
+	(*v1.NationalId)(nil),                    // 29: samvirke.common.v1.NationalId
+	(*v1.Date)(nil),                          // 30: samvirke.common.v1.Date
+	(v11.Source)(0),                          // 31: samvirke.vocabulary.v1.Source
+	(*timestamppb.Timestamp)(nil),            // 32: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil),            // 33: google.protobuf.FieldMask
+	(v1.Reason)(0),                           // 34: samvirke.common.v1.Reason
 }
 var file_samvirke_identity_v1_identity_proto_depIdxs = []int32{
-	25, // 0: samvirke.identity.v1.ResolveSubjectRequest.context:type_name -> samvirke.common.v1.RequestContext
-	26, // 1: samvirke.identity.v1.ResolveSubjectRequest.national_id:type_name -> samvirke.common.v1.NationalId
-	25, // 2: samvirke.identity.v1.VerifyIdentityRequest.context:type_name -> samvirke.common.v1.RequestContext
-	26, // 3: samvirke.identity.v1.VerifyIdentityRequest.national_id:type_name -> samvirke.common.v1.NationalId
-	27, // 4: samvirke.identity.v1.VerifyIdentityRequest.birth_date:type_name -> samvirke.common.v1.Date
+	28, // 0: samvirke.identity.v1.ResolveSubjectRequest.context:type_name -> samvirke.common.v1.RequestContext
+	29, // 1: samvirke.identity.v1.ResolveSubjectRequest.national_id:type_name -> samvirke.common.v1.NationalId
+	28, // 2: samvirke.identity.v1.VerifyIdentityRequest.context:type_name -> samvirke.common.v1.RequestContext
+	29, // 3: samvirke.identity.v1.VerifyIdentityRequest.national_id:type_name -> samvirke.common.v1.NationalId
+	30, // 4: samvirke.identity.v1.VerifyIdentityRequest.birth_date:type_name -> samvirke.common.v1.Date
 	1,  // 5: samvirke.identity.v1.VerifyIdentityResponse.verdict:type_name -> samvirke.identity.v1.Verdict
-	28, // 6: samvirke.identity.v1.VerifyIdentityResponse.source:type_name -> samvirke.vocabulary.v1.Source
-	29, // 7: samvirke.identity.v1.VerifyIdentityResponse.register_time:type_name -> google.protobuf.Timestamp
-	25, // 8: samvirke.identity.v1.GetPostalAddressRequest.context:type_name -> samvirke.common.v1.RequestContext
-	30, // 9: samvirke.identity.v1.GetPostalAddressRequest.read_mask:type_name -> google.protobuf.FieldMask
-	9,  // 10: samvirke.identity.v1.GetPostalAddressResponse.address:type_name -> samvirke.identity.v1.PostalAddress
-	27, // 11: samvirke.identity.v1.GetPostalAddressResponse.valid_from:type_name -> samvirke.common.v1.Date
-	28, // 12: samvirke.identity.v1.GetPostalAddressResponse.source:type_name -> samvirke.vocabulary.v1.Source
-	29, // 13: samvirke.identity.v1.GetPostalAddressResponse.register_time:type_name -> google.protobuf.Timestamp
+	31, // 6: samvirke.identity.v1.VerifyIdentityResponse.source:type_name -> samvirke.vocabulary.v1.Source
+	32, // 7: samvirke.identity.v1.VerifyIdentityResponse.register_time:type_name -> google.protobuf.Timestamp
+	28, // 8: samvirke.identity.v1.GetPostalAddressRequest.context:type_name -> samvirke.common.v1.RequestContext
+	33, // 9: samvirke.identity.v1.GetPostalAddressRequest.read_mask:type_name -> google.protobuf.FieldMask
+	10, // 10: samvirke.identity.v1.GetPostalAddressResponse.address:type_name -> samvirke.identity.v1.PostalAddress
+	30, // 11: samvirke.identity.v1.GetPostalAddressResponse.valid_from:type_name -> samvirke.common.v1.Date
+	31, // 12: samvirke.identity.v1.GetPostalAddressResponse.source:type_name -> samvirke.vocabulary.v1.Source
+	32, // 13: samvirke.identity.v1.GetPostalAddressResponse.register_time:type_name -> google.protobuf.Timestamp
 	0,  // 14: samvirke.identity.v1.GetPostalAddressResponse.protection:type_name -> samvirke.identity.v1.ProtectionLevel
-	25, // 15: samvirke.identity.v1.GetProtectionStatusRequest.context:type_name -> samvirke.common.v1.RequestContext
-	0,  // 16: samvirke.identity.v1.GetProtectionStatusResponse.level:type_name -> samvirke.identity.v1.ProtectionLevel
-	29, // 17: samvirke.identity.v1.GetProtectionStatusResponse.register_time:type_name -> google.protobuf.Timestamp
-	28, // 18: samvirke.identity.v1.GetProtectionStatusResponse.source:type_name -> samvirke.vocabulary.v1.Source
-	25, // 19: samvirke.identity.v1.BatchVerifyRequest.context:type_name -> samvirke.common.v1.RequestContext
-	13, // 20: samvirke.identity.v1.BatchVerifyRequest.items:type_name -> samvirke.identity.v1.BatchItem
-	26, // 21: samvirke.identity.v1.BatchItem.national_id:type_name -> samvirke.common.v1.NationalId
-	27, // 22: samvirke.identity.v1.BatchItem.birth_date:type_name -> samvirke.common.v1.Date
-	15, // 23: samvirke.identity.v1.BatchVerifyResponse.results:type_name -> samvirke.identity.v1.BatchResult
-	1,  // 24: samvirke.identity.v1.BatchResult.verdict:type_name -> samvirke.identity.v1.Verdict
-	31, // 25: samvirke.identity.v1.BatchResult.reason:type_name -> samvirke.common.v1.Reason
-	25, // 26: samvirke.identity.v1.SearchMembersRequest.context:type_name -> samvirke.common.v1.RequestContext
-	27, // 27: samvirke.identity.v1.SearchMembersRequest.birth_date:type_name -> samvirke.common.v1.Date
-	25, // 28: samvirke.identity.v1.OpenAddressSubscriptionRequest.context:type_name -> samvirke.common.v1.RequestContext
-	27, // 29: samvirke.identity.v1.OpenAddressSubscriptionRequest.effective_from:type_name -> samvirke.common.v1.Date
-	27, // 30: samvirke.identity.v1.OpenAddressSubscriptionResponse.opened_on:type_name -> samvirke.common.v1.Date
-	25, // 31: samvirke.identity.v1.CloseAddressSubscriptionRequest.context:type_name -> samvirke.common.v1.RequestContext
-	27, // 32: samvirke.identity.v1.CloseAddressSubscriptionRequest.last_day:type_name -> samvirke.common.v1.Date
-	27, // 33: samvirke.identity.v1.CloseAddressSubscriptionResponse.last_day:type_name -> samvirke.common.v1.Date
-	25, // 34: samvirke.identity.v1.StreamAddressChangesRequest.context:type_name -> samvirke.common.v1.RequestContext
-	24, // 35: samvirke.identity.v1.StreamAddressChangesResponse.changes:type_name -> samvirke.identity.v1.AddressChange
-	2,  // 36: samvirke.identity.v1.AddressChange.kind:type_name -> samvirke.identity.v1.AddressChangeKind
-	9,  // 37: samvirke.identity.v1.AddressChange.address:type_name -> samvirke.identity.v1.PostalAddress
-	27, // 38: samvirke.identity.v1.AddressChange.valid_from:type_name -> samvirke.common.v1.Date
-	0,  // 39: samvirke.identity.v1.AddressChange.protection:type_name -> samvirke.identity.v1.ProtectionLevel
-	28, // 40: samvirke.identity.v1.AddressChange.source:type_name -> samvirke.vocabulary.v1.Source
-	29, // 41: samvirke.identity.v1.AddressChange.register_time:type_name -> google.protobuf.Timestamp
-	3,  // 42: samvirke.identity.v1.IdentityService.ResolveSubject:input_type -> samvirke.identity.v1.ResolveSubjectRequest
-	5,  // 43: samvirke.identity.v1.IdentityService.VerifyIdentity:input_type -> samvirke.identity.v1.VerifyIdentityRequest
-	7,  // 44: samvirke.identity.v1.IdentityService.GetPostalAddress:input_type -> samvirke.identity.v1.GetPostalAddressRequest
-	10, // 45: samvirke.identity.v1.IdentityService.GetProtectionStatus:input_type -> samvirke.identity.v1.GetProtectionStatusRequest
-	12, // 46: samvirke.identity.v1.IdentityService.BatchVerify:input_type -> samvirke.identity.v1.BatchVerifyRequest
-	16, // 47: samvirke.identity.v1.IdentityService.SearchMembers:input_type -> samvirke.identity.v1.SearchMembersRequest
-	18, // 48: samvirke.identity.v1.IdentityService.OpenAddressSubscription:input_type -> samvirke.identity.v1.OpenAddressSubscriptionRequest
-	20, // 49: samvirke.identity.v1.IdentityService.CloseAddressSubscription:input_type -> samvirke.identity.v1.CloseAddressSubscriptionRequest
-	22, // 50: samvirke.identity.v1.IdentityService.StreamAddressChanges:input_type -> samvirke.identity.v1.StreamAddressChangesRequest
-	4,  // 51: samvirke.identity.v1.IdentityService.ResolveSubject:output_type -> samvirke.identity.v1.ResolveSubjectResponse
-	6,  // 52: samvirke.identity.v1.IdentityService.VerifyIdentity:output_type -> samvirke.identity.v1.VerifyIdentityResponse
-	8,  // 53: samvirke.identity.v1.IdentityService.GetPostalAddress:output_type -> samvirke.identity.v1.GetPostalAddressResponse
-	11, // 54: samvirke.identity.v1.IdentityService.GetProtectionStatus:output_type -> samvirke.identity.v1.GetProtectionStatusResponse
-	14, // 55: samvirke.identity.v1.IdentityService.BatchVerify:output_type -> samvirke.identity.v1.BatchVerifyResponse
-	17, // 56: samvirke.identity.v1.IdentityService.SearchMembers:output_type -> samvirke.identity.v1.SearchMembersResponse
-	19, // 57: samvirke.identity.v1.IdentityService.OpenAddressSubscription:output_type -> samvirke.identity.v1.OpenAddressSubscriptionResponse
-	21, // 58: samvirke.identity.v1.IdentityService.CloseAddressSubscription:output_type -> samvirke.identity.v1.CloseAddressSubscriptionResponse
-	23, // 59: samvirke.identity.v1.IdentityService.StreamAddressChanges:output_type -> samvirke.identity.v1.StreamAddressChangesResponse
-	51, // [51:60] is the sub-list for method output_type
-	42, // [42:51] is the sub-list for method input_type
-	42, // [42:42] is the sub-list for extension type_name
-	42, // [42:42] is the sub-list for extension extendee
-	0,  // [0:42] is the sub-list for field type_name
+	28, // 15: samvirke.identity.v1.GetProtectionStatusRequest.context:type_name -> samvirke.common.v1.RequestContext
+	28, // 16: samvirke.identity.v1.RecordSecrecyTestRequest.context:type_name -> samvirke.common.v1.RequestContext
+	2,  // 17: samvirke.identity.v1.RecordSecrecyTestRequest.outcome:type_name -> samvirke.identity.v1.SecrecyOutcome
+	32, // 18: samvirke.identity.v1.RecordSecrecyTestResponse.recorded_at:type_name -> google.protobuf.Timestamp
+	0,  // 19: samvirke.identity.v1.GetProtectionStatusResponse.level:type_name -> samvirke.identity.v1.ProtectionLevel
+	32, // 20: samvirke.identity.v1.GetProtectionStatusResponse.register_time:type_name -> google.protobuf.Timestamp
+	31, // 21: samvirke.identity.v1.GetProtectionStatusResponse.source:type_name -> samvirke.vocabulary.v1.Source
+	28, // 22: samvirke.identity.v1.BatchVerifyRequest.context:type_name -> samvirke.common.v1.RequestContext
+	16, // 23: samvirke.identity.v1.BatchVerifyRequest.items:type_name -> samvirke.identity.v1.BatchItem
+	29, // 24: samvirke.identity.v1.BatchItem.national_id:type_name -> samvirke.common.v1.NationalId
+	30, // 25: samvirke.identity.v1.BatchItem.birth_date:type_name -> samvirke.common.v1.Date
+	18, // 26: samvirke.identity.v1.BatchVerifyResponse.results:type_name -> samvirke.identity.v1.BatchResult
+	1,  // 27: samvirke.identity.v1.BatchResult.verdict:type_name -> samvirke.identity.v1.Verdict
+	34, // 28: samvirke.identity.v1.BatchResult.reason:type_name -> samvirke.common.v1.Reason
+	28, // 29: samvirke.identity.v1.SearchMembersRequest.context:type_name -> samvirke.common.v1.RequestContext
+	30, // 30: samvirke.identity.v1.SearchMembersRequest.birth_date:type_name -> samvirke.common.v1.Date
+	28, // 31: samvirke.identity.v1.OpenAddressSubscriptionRequest.context:type_name -> samvirke.common.v1.RequestContext
+	30, // 32: samvirke.identity.v1.OpenAddressSubscriptionRequest.effective_from:type_name -> samvirke.common.v1.Date
+	30, // 33: samvirke.identity.v1.OpenAddressSubscriptionResponse.opened_on:type_name -> samvirke.common.v1.Date
+	28, // 34: samvirke.identity.v1.CloseAddressSubscriptionRequest.context:type_name -> samvirke.common.v1.RequestContext
+	30, // 35: samvirke.identity.v1.CloseAddressSubscriptionRequest.last_day:type_name -> samvirke.common.v1.Date
+	30, // 36: samvirke.identity.v1.CloseAddressSubscriptionResponse.last_day:type_name -> samvirke.common.v1.Date
+	28, // 37: samvirke.identity.v1.StreamAddressChangesRequest.context:type_name -> samvirke.common.v1.RequestContext
+	27, // 38: samvirke.identity.v1.StreamAddressChangesResponse.changes:type_name -> samvirke.identity.v1.AddressChange
+	3,  // 39: samvirke.identity.v1.AddressChange.kind:type_name -> samvirke.identity.v1.AddressChangeKind
+	10, // 40: samvirke.identity.v1.AddressChange.address:type_name -> samvirke.identity.v1.PostalAddress
+	30, // 41: samvirke.identity.v1.AddressChange.valid_from:type_name -> samvirke.common.v1.Date
+	0,  // 42: samvirke.identity.v1.AddressChange.protection:type_name -> samvirke.identity.v1.ProtectionLevel
+	31, // 43: samvirke.identity.v1.AddressChange.source:type_name -> samvirke.vocabulary.v1.Source
+	32, // 44: samvirke.identity.v1.AddressChange.register_time:type_name -> google.protobuf.Timestamp
+	4,  // 45: samvirke.identity.v1.IdentityService.ResolveSubject:input_type -> samvirke.identity.v1.ResolveSubjectRequest
+	6,  // 46: samvirke.identity.v1.IdentityService.VerifyIdentity:input_type -> samvirke.identity.v1.VerifyIdentityRequest
+	8,  // 47: samvirke.identity.v1.IdentityService.GetPostalAddress:input_type -> samvirke.identity.v1.GetPostalAddressRequest
+	11, // 48: samvirke.identity.v1.IdentityService.GetProtectionStatus:input_type -> samvirke.identity.v1.GetProtectionStatusRequest
+	12, // 49: samvirke.identity.v1.IdentityService.RecordSecrecyTest:input_type -> samvirke.identity.v1.RecordSecrecyTestRequest
+	15, // 50: samvirke.identity.v1.IdentityService.BatchVerify:input_type -> samvirke.identity.v1.BatchVerifyRequest
+	19, // 51: samvirke.identity.v1.IdentityService.SearchMembers:input_type -> samvirke.identity.v1.SearchMembersRequest
+	21, // 52: samvirke.identity.v1.IdentityService.OpenAddressSubscription:input_type -> samvirke.identity.v1.OpenAddressSubscriptionRequest
+	23, // 53: samvirke.identity.v1.IdentityService.CloseAddressSubscription:input_type -> samvirke.identity.v1.CloseAddressSubscriptionRequest
+	25, // 54: samvirke.identity.v1.IdentityService.StreamAddressChanges:input_type -> samvirke.identity.v1.StreamAddressChangesRequest
+	5,  // 55: samvirke.identity.v1.IdentityService.ResolveSubject:output_type -> samvirke.identity.v1.ResolveSubjectResponse
+	7,  // 56: samvirke.identity.v1.IdentityService.VerifyIdentity:output_type -> samvirke.identity.v1.VerifyIdentityResponse
+	9,  // 57: samvirke.identity.v1.IdentityService.GetPostalAddress:output_type -> samvirke.identity.v1.GetPostalAddressResponse
+	14, // 58: samvirke.identity.v1.IdentityService.GetProtectionStatus:output_type -> samvirke.identity.v1.GetProtectionStatusResponse
+	13, // 59: samvirke.identity.v1.IdentityService.RecordSecrecyTest:output_type -> samvirke.identity.v1.RecordSecrecyTestResponse
+	17, // 60: samvirke.identity.v1.IdentityService.BatchVerify:output_type -> samvirke.identity.v1.BatchVerifyResponse
+	20, // 61: samvirke.identity.v1.IdentityService.SearchMembers:output_type -> samvirke.identity.v1.SearchMembersResponse
+	22, // 62: samvirke.identity.v1.IdentityService.OpenAddressSubscription:output_type -> samvirke.identity.v1.OpenAddressSubscriptionResponse
+	24, // 63: samvirke.identity.v1.IdentityService.CloseAddressSubscription:output_type -> samvirke.identity.v1.CloseAddressSubscriptionResponse
+	26, // 64: samvirke.identity.v1.IdentityService.StreamAddressChanges:output_type -> samvirke.identity.v1.StreamAddressChangesResponse
+	55, // [55:65] is the sub-list for method output_type
+	45, // [45:55] is the sub-list for method input_type
+	45, // [45:45] is the sub-list for extension type_name
+	45, // [45:45] is the sub-list for extension extendee
+	0,  // [0:45] is the sub-list for field type_name
 }
 
 func init() { file_samvirke_identity_v1_identity_proto_init() }
@@ -1973,8 +2194,8 @@ func file_samvirke_identity_v1_identity_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_samvirke_identity_v1_identity_proto_rawDesc), len(file_samvirke_identity_v1_identity_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   22,
+			NumEnums:      4,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

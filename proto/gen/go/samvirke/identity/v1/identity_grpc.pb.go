@@ -25,6 +25,7 @@ const (
 	IdentityService_VerifyIdentity_FullMethodName           = "/samvirke.identity.v1.IdentityService/VerifyIdentity"
 	IdentityService_GetPostalAddress_FullMethodName         = "/samvirke.identity.v1.IdentityService/GetPostalAddress"
 	IdentityService_GetProtectionStatus_FullMethodName      = "/samvirke.identity.v1.IdentityService/GetProtectionStatus"
+	IdentityService_RecordSecrecyTest_FullMethodName        = "/samvirke.identity.v1.IdentityService/RecordSecrecyTest"
 	IdentityService_BatchVerify_FullMethodName              = "/samvirke.identity.v1.IdentityService/BatchVerify"
 	IdentityService_SearchMembers_FullMethodName            = "/samvirke.identity.v1.IdentityService/SearchMembers"
 	IdentityService_OpenAddressSubscription_FullMethodName  = "/samvirke.identity.v1.IdentityService/OpenAddressSubscription"
@@ -48,6 +49,10 @@ type IdentityServiceClient interface {
 	GetPostalAddress(ctx context.Context, in *GetPostalAddressRequest, opts ...grpc.CallOption) (*GetPostalAddressResponse, error)
 	// GetProtectionStatus says whether and how the person behind a handle is protected.
 	GetProtectionStatus(ctx context.Context, in *GetProtectionStatusRequest, opts ...grpc.CallOption) (*GetProtectionStatusResponse, error)
+	// RecordSecrecyTest keeps in the audit record what an employee decided about giving out data of a person whom the register marks: the mark
+	// is a warning and no secrecy by itself, so a person has to test it each time (domain rule B.10, 8; OSL 2009:400). It discloses nothing.
+	// NOT_FOUND for an unknown handle.
+	RecordSecrecyTest(ctx context.Context, in *RecordSecrecyTestRequest, opts ...grpc.CallOption) (*RecordSecrecyTestResponse, error)
 	// BatchVerify verifies many identities of one case over one stream. Each request message is answered by one response
 	// message with its items in the same order; each item leaves its own audit record.
 	BatchVerify(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[BatchVerifyRequest, BatchVerifyResponse], error)
@@ -108,6 +113,16 @@ func (c *identityServiceClient) GetProtectionStatus(ctx context.Context, in *Get
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetProtectionStatusResponse)
 	err := c.cc.Invoke(ctx, IdentityService_GetProtectionStatus_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *identityServiceClient) RecordSecrecyTest(ctx context.Context, in *RecordSecrecyTestRequest, opts ...grpc.CallOption) (*RecordSecrecyTestResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RecordSecrecyTestResponse)
+	err := c.cc.Invoke(ctx, IdentityService_RecordSecrecyTest_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -192,6 +207,10 @@ type IdentityServiceServer interface {
 	GetPostalAddress(context.Context, *GetPostalAddressRequest) (*GetPostalAddressResponse, error)
 	// GetProtectionStatus says whether and how the person behind a handle is protected.
 	GetProtectionStatus(context.Context, *GetProtectionStatusRequest) (*GetProtectionStatusResponse, error)
+	// RecordSecrecyTest keeps in the audit record what an employee decided about giving out data of a person whom the register marks: the mark
+	// is a warning and no secrecy by itself, so a person has to test it each time (domain rule B.10, 8; OSL 2009:400). It discloses nothing.
+	// NOT_FOUND for an unknown handle.
+	RecordSecrecyTest(context.Context, *RecordSecrecyTestRequest) (*RecordSecrecyTestResponse, error)
 	// BatchVerify verifies many identities of one case over one stream. Each request message is answered by one response
 	// message with its items in the same order; each item leaves its own audit record.
 	BatchVerify(grpc.BidiStreamingServer[BatchVerifyRequest, BatchVerifyResponse]) error
@@ -229,6 +248,9 @@ func (UnimplementedIdentityServiceServer) GetPostalAddress(context.Context, *Get
 }
 func (UnimplementedIdentityServiceServer) GetProtectionStatus(context.Context, *GetProtectionStatusRequest) (*GetProtectionStatusResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetProtectionStatus not implemented")
+}
+func (UnimplementedIdentityServiceServer) RecordSecrecyTest(context.Context, *RecordSecrecyTestRequest) (*RecordSecrecyTestResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RecordSecrecyTest not implemented")
 }
 func (UnimplementedIdentityServiceServer) BatchVerify(grpc.BidiStreamingServer[BatchVerifyRequest, BatchVerifyResponse]) error {
 	return status.Error(codes.Unimplemented, "method BatchVerify not implemented")
@@ -338,6 +360,24 @@ func _IdentityService_GetProtectionStatus_Handler(srv interface{}, ctx context.C
 	return interceptor(ctx, in, info, handler)
 }
 
+func _IdentityService_RecordSecrecyTest_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RecordSecrecyTestRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IdentityServiceServer).RecordSecrecyTest(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IdentityService_RecordSecrecyTest_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IdentityServiceServer).RecordSecrecyTest(ctx, req.(*RecordSecrecyTestRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _IdentityService_BatchVerify_Handler(srv interface{}, stream grpc.ServerStream) error {
 	return srv.(IdentityServiceServer).BatchVerify(&grpc.GenericServerStream[BatchVerifyRequest, BatchVerifyResponse]{ServerStream: stream})
 }
@@ -432,6 +472,10 @@ var IdentityService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetProtectionStatus",
 			Handler:    _IdentityService_GetProtectionStatus_Handler,
+		},
+		{
+			MethodName: "RecordSecrecyTest",
+			Handler:    _IdentityService_RecordSecrecyTest_Handler,
 		},
 		{
 			MethodName: "SearchMembers",
