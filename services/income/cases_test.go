@@ -452,6 +452,41 @@ func TestWithdrawnShorteningGivesItsHoursBack(t *testing.T) {
 	}
 }
 
+// While a review waits for its person, new data neither decide it away nor free the hours of what it is about.
+//
+// covers: DFH-37
+func TestShorteningUnderReviewWaitsForItsPerson(t *testing.T) {
+	t.Parallel()
+	w := start(t, func(s *setup) { s.idle = true })
+	c := w.as(fund, "caseworker-1")
+	record := func(source incomev1.ConsumptionSource, months ...*incomev1.ConsumptionMonth) {
+		_, err := c.rpc.RecordConsumption(t.Context(), &incomev1.RecordConsumptionRequest{Context: c.why(), Handle: handleOf(1), Source: source, Months: months})
+		must(t, err)
+	}
+	ask := func(month string) *incomev1.Decision {
+		out, err := c.rpc.AssessShortening(t.Context(), &incomev1.AssessShorteningRequest{
+			Context: c.why(), Handle: handleOf(1), Month: month, Status: incomev1.InsuranceStatus_INSURANCE_STATUS_FULL_TIME,
+			Period: incomev1.BenefitPeriod_BENEFIT_PERIOD_ORDINARY, LeftHours: 100_000,
+		})
+		must(t, err)
+		return out.GetDecision()
+	}
+	var months []*incomev1.ConsumptionMonth
+	for _, m := range benefitMonths("2020-01", 49) {
+		months = append(months, &incomev1.ConsumptionMonth{Month: m.GetMonth(), Hours: 16_033})
+	}
+	record(incomev1.ConsumptionSource_CONSUMPTION_SOURCE_OWN, months...)
+	record(incomev1.ConsumptionSource_CONSUMPTION_SOURCE_DFDG)
+	review := c.review(ask("2024-01").GetDecisionId())
+	record(incomev1.ConsumptionSource_CONSUMPTION_SOURCE_OWN, &incomev1.ConsumptionMonth{Month: "2019-12", Hours: 100})
+	if again := ask("2024-01"); again.GetDecisionId() != review.GetDecisionId() || again.GetState() != manual {
+		t.Errorf("the review was decided away: %v", again)
+	}
+	if next := ask("2024-02"); next.GetFigures().GetSumHours() != 100 {
+		t.Errorf("hours under review count again: %v", next)
+	}
+}
+
 // The Swedish income condition is off unless the operator switches it on.
 func TestIncomeConditionIsOff(t *testing.T) {
 	t.Parallel()

@@ -203,9 +203,10 @@ func (s *Service) Shortening(ctx context.Context, c Caller, handle facts.Handle,
 	}
 	switch {
 	case last == nil:
-	case bytes.Equal(last.Digest, d.Digest) && last.Outcome == d.Outcome:
+	case bytes.Equal(last.Digest, d.Digest) && last.Outcome == d.Outcome, // asked again about the same
+		last.State == Manual && last.HumanOnly(): // a person was asked for, and has not decided yet
 		s.d.Notes.Decided(ctx, last)
-		return last, nil // asked again about the same
+		return last, nil
 	case last.State == Open || last.State == Manual: // d replaces it before it came into force
 		if err := s.d.Store.MarkUsed(ctx, c.Controller, members[0], last.Used, false); err != nil {
 			return nil, err
