@@ -53,7 +53,6 @@ func everything(t *testing.T, c *client, l importer.Line, handle string) map[str
 	call(secrecy, func() (bool, error) {
 		out, err := c.rpc.RecordSecrecyTest(c.w.t.Context(), &identityv1.RecordSecrecyTestRequest{
 			Context: why(c.org, secrecy, ""), Handle: handle, Fields: []string{"postal_address"}, Outcome: identityv1.SecrecyOutcome_SECRECY_OUTCOME_REFUSE,
-			Ground: "SE:OSL22:1",
 		})
 		return out != nil, err
 	})

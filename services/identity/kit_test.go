@@ -396,7 +396,6 @@ func requests(org string, l importer.Line, handle string) map[string]proto.Messa
 		level:   &identityv1.GetProtectionStatusRequest{Context: why(org, level, ""), Handle: handle},
 		secrecy: &identityv1.RecordSecrecyTestRequest{
 			Context: why(org, secrecy, ""), Handle: handle, Fields: []string{"postal_address"}, Outcome: identityv1.SecrecyOutcome_SECRECY_OUTCOME_REFUSE,
-			Ground: "SE:OSL22:1",
 		},
 		search: &identityv1.SearchMembersRequest{Context: why(org, search, ""), Name: l.FamilyName},
 		open: &identityv1.OpenAddressSubscriptionRequest{

@@ -99,8 +99,8 @@ func TestSecrecyTestIsRecorded(t *testing.T) {
 	w.load(l)
 	c := w.as(agency)
 	in := &identityv1.RecordSecrecyTestRequest{
-		Context: why(agency, secrecy, ""), Handle: c.handle(l.Number), Fields: []string{"postal_address", "phone_number"},
-		Outcome: identityv1.SecrecyOutcome_SECRECY_OUTCOME_RELEASE_PART, Ground: "SE:OSL22:1",
+		Context: why(agency, secrecy, "SE:OSL22:1"), Handle: c.handle(l.Number), Fields: []string{"postal_address", "phone_number"},
+		Outcome: identityv1.SecrecyOutcome_SECRECY_OUTCOME_RELEASE_PART,
 	}
 	if _, err := c.rpc.RecordSecrecyTest(t.Context(), in); err != nil {
 		t.Fatal(err)
@@ -109,13 +109,18 @@ func TestSecrecyTestIsRecorded(t *testing.T) {
 	r := records[len(records)-1]
 	if r.GetActor().GetEmployee() != "emp-7" || r.GetSubjectClass() != auditv1.SubjectClass_SUBJECT_CLASS_HIGH || r.GetSubjectRef() == "" ||
 		r.GetRuleDecision().GetOutcome() != "RELEASE_PART" || r.GetRuleDecision().GetAutomatic() ||
-		!slices.Equal(r.GetRuleDecision().GetCodes(), []string{"SE:OSL22:1", "postal_address", "phone_number"}) {
+		!slices.Equal(r.GetRuleDecision().GetCodes(), []string{"postal_address", "phone_number"}) || r.GetLegalReference() != "SE:OSL22:1" {
 		t.Errorf("%v", r)
 	}
 	in.Context.ActorId = ""
 	if _, err := c.rpc.RecordSecrecyTest(t.Context(), in); status.Code(err) != codes.InvalidArgument {
 		t.Errorf("nobody tested: %v", err)
 	}
+	in.Context.ActorId, in.Fields = "emp-7", []string{"anna_andersson"}
+	if _, err := c.rpc.RecordSecrecyTest(t.Context(), in); status.Code(err) != codes.InvalidArgument {
+		t.Errorf("a name instead of a field: %v", err)
+	}
+	in.Fields = []string{"name"}
 	in.Context.ActorId, in.Handle = "emp-7", "nobody.nobody.nobody"
 	if _, err := c.rpc.RecordSecrecyTest(t.Context(), in); status.Code(err) != codes.NotFound {
 		t.Errorf("about nobody: %v", err)

@@ -27,9 +27,9 @@ func (notes) Source(ctx context.Context, source core.Source, registerTime time.T
 // secrecyTest is the rule under which secrecy tests stand in records.
 const secrecyTest = "SE-OSL-SECRECY-TEST"
 
-// Tested implements core.Notes: the provision first, then what was tested.
+// Tested implements core.Notes.
 func (notes) Tested(ctx context.Context, test core.SecrecyTest) {
-	audit.Rule(ctx, &auditv1.RuleDecision{RuleId: secrecyTest, Outcome: test.Outcome, Codes: append([]string{test.Ground}, test.Fields...)})
+	audit.Rule(ctx, &auditv1.RuleDecision{RuleId: secrecyTest, Outcome: test.Outcome, Codes: test.Fields})
 }
 
 // eventID names the running call's records.

@@ -10,10 +10,9 @@ type SecrecyTest struct {
 	Handle  string
 	Fields  []string // names of what was tested
 	Outcome string   // RELEASE, RELEASE_PART or REFUSE
-	Ground  string   // provision
 }
 
-// RecordSecrecyTest puts a test into the audit record, where it stays with the tester's pseudonym, and nowhere else, and says
+// RecordSecrecyTest puts a test into the audit record, where it stays with the tester's pseudonym and the provision, and nowhere else, and says
 // when. Errors: ErrNotFound, ErrStoreUnavailable, ErrKeysUnavailable.
 func (s *Service) RecordSecrecyTest(ctx context.Context, c Caller, test SecrecyTest) (time.Time, error) {
 	if _, err := s.member(ctx, c, test.Handle); err != nil {

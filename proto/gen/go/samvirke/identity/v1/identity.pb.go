@@ -825,21 +825,19 @@ func (x *GetProtectionStatusRequest) GetHandle() string {
 	return ""
 }
 
-// A secrecy test. The tester is the employee whom context.actor_id names.
+// A secrecy test. The tester is the employee whom context.actor_id names, and its ground the provision in context.legal_reference.
 type RecordSecrecyTestRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Why and on whose responsibility; actor_id is required.
 	Context *v1.RequestContext `protobuf:"bytes,1,opt,name=context,proto3" json:"context,omitempty"`
 	// The controller's handle for the person.
 	Handle string `protobuf:"bytes,2,opt,name=handle,proto3" json:"handle,omitempty"`
-	// Names of the fields that were tested, such as `postal_address`; names, never values.
+	// What was tested, by name.
 	Fields []string `protobuf:"bytes,3,rep,name=fields,proto3" json:"fields,omitempty"`
 	// What the tester decided.
 	Outcome SecrecyOutcome `protobuf:"varint,4,opt,name=outcome,proto3,enum=samvirke.identity.v1.SecrecyOutcome" json:"outcome,omitempty"`
-	// The provision on which the decision rests, such as `SE:OSL22:1`.
-	Ground string `protobuf:"bytes,5,opt,name=ground,proto3" json:"ground,omitempty"`
 	// Idempotency key of the caller's choice, 16 to 64 characters of `[A-Za-z0-9_-]`; empty for none (AIP-155).
-	RequestId     string `protobuf:"bytes,6,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -900,13 +898,6 @@ func (x *RecordSecrecyTestRequest) GetOutcome() SecrecyOutcome {
 		return x.Outcome
 	}
 	return SecrecyOutcome_SECRECY_OUTCOME_UNSPECIFIED
-}
-
-func (x *RecordSecrecyTestRequest) GetGround() string {
-	if x != nil {
-		return x.Ground
-	}
-	return ""
 }
 
 func (x *RecordSecrecyTestRequest) GetRequestId() string {
@@ -1924,15 +1915,16 @@ const file_samvirke_identity_v1_identity_proto_rawDesc = "" +
 	"\acountry\x18\x06 \x01(\tB\x1a\x8a\xe2\x18\x16\b\x05\x12\x12pd:PhysicalAddressR\acountry\"\xc7\x01\n" +
 	"\x1aGetProtectionStatusRequest\x12J\n" +
 	"\acontext\x18\x01 \x01(\v2\".samvirke.common.v1.RequestContextB\f\xbaH\x03\xc8\x01\x01\x8a\xe2\x18\x02\b\x02R\acontext\x12]\n" +
-	"\x06handle\x18\x02 \x01(\tBE\xbaH\x19r\x17\x10\x10\x18@2\x11^[A-Za-z0-9._-]+$\x8a\xe2\x18%\b\x03\x12!dpv:DeterministicPseudonymisationR\x06handle\"\x95\x05\n" +
+	"\x06handle\x18\x02 \x01(\tBE\xbaH\x19r\x17\x10\x10\x18@2\x11^[A-Za-z0-9._-]+$\x8a\xe2\x18%\b\x03\x12!dpv:DeterministicPseudonymisationR\x06handle\"\xee\x04\n" +
 	"\x18RecordSecrecyTestRequest\x12J\n" +
 	"\acontext\x18\x01 \x01(\v2\".samvirke.common.v1.RequestContextB\f\xbaH\x03\xc8\x01\x01\x8a\xe2\x18\x02\b\x02R\acontext\x12]\n" +
-	"\x06handle\x18\x02 \x01(\tBE\xbaH\x19r\x17\x10\x10\x18@2\x11^[A-Za-z0-9._-]+$\x8a\xe2\x18%\b\x03\x12!dpv:DeterministicPseudonymisationR\x06handle\x12C\n" +
-	"\x06fields\x18\x03 \x03(\tB+\xbaH\"\x92\x01\x1f\b\x01\x10 \x18\x01\"\x17r\x152\x13^[a-z][a-z_]{0,47}$\x8a\xe2\x18\x02\b\x02R\x06fields\x12P\n" +
-	"\aoutcome\x18\x04 \x01(\x0e2$.samvirke.identity.v1.SecrecyOutcomeB\x10\xbaH\a\x82\x01\x04\x10\x01 \x00\x8a\xe2\x18\x02\b\x02R\aoutcome\x12k\n" +
-	"\x06ground\x18\x05 \x01(\tBS\xbaHJrH2F^(DK|SE):[A-ZÅÄÖÆØ][A-Za-zÅÄÖÆØåäöæø0-9:§./()-]{1,61}$\x8a\xe2\x18\x02\b\x02R\x06ground\x12E\n" +
+	"\x06handle\x18\x02 \x01(\tBE\xbaH\x19r\x17\x10\x10\x18@2\x11^[A-Za-z0-9._-]+$\x8a\xe2\x18%\b\x03\x12!dpv:DeterministicPseudonymisationR\x06handle\x12\x88\x01\n" +
+	"\x06fields\x18\x03 \x03(\tBp\xbaHg\x92\x01d\b\x01\x18\x01\"^r\\R\x04nameR\vnational_idR\n" +
+	"birth_dateR\x0epostal_addressR\fphone_numberR\n" +
+	"membershipR\x06incomeR\tcase_file\x8a\xe2\x18\x02\b\x02R\x06fields\x12P\n" +
+	"\aoutcome\x18\x04 \x01(\x0e2$.samvirke.identity.v1.SecrecyOutcomeB\x10\xbaH\a\x82\x01\x04\x10\x01 \x00\x8a\xe2\x18\x02\b\x02R\aoutcome\x12E\n" +
 	"\n" +
-	"request_id\x18\x06 \x01(\tB&\xbaH\x1dr\x1b2\x19^$|^[A-Za-z0-9_-]{16,64}$\x8a\xe2\x18\x02\b\x02R\trequestId:\x82\x01\xbaH\x7f\x1a}\n" +
+	"request_id\x18\x05 \x01(\tB&\xbaH\x1dr\x1b2\x19^$|^[A-Za-z0-9_-]{16,64}$\x8a\xe2\x18\x02\b\x02R\trequestId:\x82\x01\xbaH\x7f\x1a}\n" +
 	"\x0esecrecy.tester\x129context.actor_id must name the employee who made the test\x1a0has(this.context) && this.context.actor_id != ''\"`\n" +
 	"\x19RecordSecrecyTestResponse\x12C\n" +
 	"\vrecorded_at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x06\x8a\xe2\x18\x02\b\x02R\n" +
