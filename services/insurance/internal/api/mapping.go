@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -143,13 +144,11 @@ func fromAgreement(in *insurancev1.PartnerAgreement) (*core.Agreement, error) {
 	if err != nil {
 		return nil, err
 	}
-	for field, id := range map[string]string{
-		"agreement.agreement_id": in.GetAgreementId(), "agreement.balancing_id": in.GetBalancingId(),
-		"agreement.processing_agreement_id": in.GetProcessingAgreementId(),
-	} {
-		if err := free(field, id); err != nil {
-			return nil, err
-		}
+	if err := errors.Join(
+		free("agreement.agreement_id", in.GetAgreementId()), free("agreement.balancing_id", in.GetBalancingId()),
+		free("agreement.processing_agreement_id", in.GetProcessingAgreementId()),
+	); err != nil {
+		return nil, err
 	}
 	out := &core.Agreement{
 		ID: in.GetAgreementId(), Version: in.GetVersion(), Partner: in.GetPartnerId(), Name: in.GetPartnerName(),
