@@ -52,6 +52,24 @@ func (s *Store) MemberByID(ctx context.Context, id int64) (*core.Member, error) 
 	return s.found(s.RowByID(ctx, id))
 }
 
+// ItemsAfter implements core.Members.
+func (s *Store) ItemsAfter(ctx context.Context, box core.Box, seq int64, limit int) ([]core.Item, error) {
+	rows, err := s.ItemRows(ctx, box, seq, limit)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]core.Item, len(rows))
+	for i, row := range rows {
+		items[i] = row.Item
+		share := row.Share
+		items[i].Known.Member, err = s.open(store.MemberRow{ID: share.Member, Controller: share.Controller, Handle: share.Handle, Sealed: row.Sealed})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return items, nil
+}
+
 // found opens the row, or the decoy if there is none.
 func (s *Store) found(row store.MemberRow, err error) (*core.Member, error) {
 	switch {

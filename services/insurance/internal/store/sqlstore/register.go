@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql/driver"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -45,24 +44,30 @@ func (s *Store) read(body string) (*core.Agreement, error) {
 	return a, nil
 }
 
-// Terms implements core.Book.
+// Terms implements core.Book. Outside of a transaction it is asked for together with those of others.
 func (s *Store) Terms(ctx context.Context, box core.Box) (core.Terms, error) {
-	var r termsRow
-	if s.together != nil && !s.db.InTransaction(ctx) {
-		ask := &sqlkit.Ask{Query: selectTerms, Args: key(box)}
-		if err := s.together.Add(ctx, ask); err != nil {
+	row := make([]any, termsColumns)
+	if s.together == nil || s.db.InTransaction(ctx) {
+		dest := make([]any, termsColumns)
+		for i := range dest {
+			dest[i] = &row[i]
+		}
+		if err := s.db.QueryRow(ctx, selectTerms, key(box)...).Scan(dest...); err != nil {
 			return core.Terms{}, failure("terms", err)
 		}
-		if !r.take(ask.Row) {
-			return core.Terms{}, core.ErrNotFound
-		}
-		return s.terms(r)
+		return s.terms(row)
 	}
-	err := s.db.QueryRow(ctx, selectTerms, key(box)...).Scan(&r.body, &r.purpose, &r.assessed, &r.last, &r.confirmed)
-	if err != nil {
+	ask := &sqlkit.Ask{Query: selectTerms, Args: key(box)}
+	if err := s.together.Add(ctx, ask); err != nil {
 		return core.Terms{}, failure("terms", err)
 	}
-	return s.terms(r)
+	if ask.Row == nil {
+		return core.Terms{}, core.ErrNotFound
+	}
+	for i, v := range ask.Row {
+		row[i] = v
+	}
+	return s.terms(row)
 }
 
 const selectTerms = `SELECT a.body, b.purpose, b.assessed_on, m.last_seq, m.confirmed FROM agreement a
@@ -70,47 +75,23 @@ const selectTerms = `SELECT a.body, b.purpose, b.assessed_on, m.last_seq, m.conf
 	LEFT JOIN mailbox m ON m.controller = a.controller AND m.partner = a.partner AND m.purpose = $3 AND m.basis = $4
 	WHERE a.controller = $1 AND a.partner = $2 ORDER BY a.version DESC LIMIT 1`
 
-// termsRow is a row of selectTerms.
-type termsRow struct {
-	body              string
-	purpose, assessed *string
-	last, confirmed   *int64
-}
+const termsColumns = 5
 
-// take reads a row that was asked for together with others; false when there is none.
-func (r *termsRow) take(row []driver.Value) bool {
-	if row == nil {
-		return false
-	}
-	r.body, _ = row[0].(string)
-	if purpose, ok := row[1].(string); ok {
-		r.purpose = &purpose
-	}
-	if assessed, ok := row[2].(string); ok {
-		r.assessed = &assessed
-	}
-	if last, ok := row[3].(int64); ok {
-		r.last = &last
-	}
-	if confirmed, ok := row[4].(int64); ok {
-		r.confirmed = &confirmed
-	}
-	return true
-}
-
-func (s *Store) terms(r termsRow) (t core.Terms, err error) {
-	if t.Agreement, err = s.read(r.body); err != nil {
+// terms reads a row of selectTerms. What is NULL is the zero value: there is no balancing, or no mailbox yet.
+func (s *Store) terms(row []any) (t core.Terms, err error) {
+	body, _ := row[0].(string)
+	if t.Agreement, err = s.read(body); err != nil {
 		return core.Terms{}, err
 	}
-	if r.purpose != nil && r.assessed != nil {
-		t.Balancing = &core.Balancing{ID: t.Agreement.BalancingID, Purpose: core.Purpose(*r.purpose)}
-		if t.Balancing.Assessed, err = core.ParseDay(*r.assessed); err != nil {
+	if purpose, ok := row[1].(string); ok {
+		assessed, _ := row[2].(string)
+		t.Balancing = &core.Balancing{ID: t.Agreement.BalancingID, Purpose: core.Purpose(purpose)}
+		if t.Balancing.Assessed, err = core.ParseDay(assessed); err != nil {
 			return core.Terms{}, err
 		}
 	}
-	if r.last != nil && r.confirmed != nil {
-		t.Last, t.Confirmed = *r.last, *r.confirmed
-	}
+	t.Last, _ = row[3].(int64)
+	t.Confirmed, _ = row[4].(int64)
 	return t, nil
 }
 
@@ -185,17 +166,23 @@ func (s *Store) PutBalancing(ctx context.Context, controller string, b *core.Bal
 // Consents implements core.Book.
 func (s *Store) Consents(ctx context.Context, member int64) (out []core.Consent, err error) {
 	err = s.each(ctx, "consents", func(scan func(...any) error) error {
-		var body string
-		var withdrawn *int64
-		if err := scan(&body, &withdrawn); err != nil {
-			return err
-		}
-		c, err := readConsent(body)
-		c.Withdrawn = withdrawn != nil
+		c, err := scanConsent(scan)
 		out = append(out, c)
 		return err
 	}, `SELECT body, withdrawn_at FROM consent WHERE member_id = $1 ORDER BY recorded_at, consent_id`, member)
 	return out, err
+}
+
+// scanConsent reads a row that ends in body and withdrawn_at.
+func scanConsent(scan func(...any) error, before ...any) (core.Consent, error) {
+	var body string
+	var withdrawn *int64
+	if err := scan(append(before, &body, &withdrawn)...); err != nil {
+		return core.Consent{}, err
+	}
+	c, err := readConsent(body)
+	c.Withdrawn = withdrawn != nil
+	return c, err
 }
 
 func readConsent(body string) (c core.Consent, err error) {
@@ -247,16 +234,19 @@ func (s *Store) Withdraw(ctx context.Context, member int64, id string, channel i
 // Refusals implements core.Book.
 func (s *Store) Refusals(ctx context.Context, member int64) (out []core.StoredRefusal, err error) {
 	err = s.each(ctx, "refusals", func(scan func(...any) error) error {
-		var r core.StoredRefusal
-		var since int64
-		if err := scan(&r.Kind, &r.Partner, &r.Purpose, &r.Channel, &since); err != nil {
-			return err
-		}
-		r.At = sqlkit.Time(since)
+		r, err := scanRefusal(scan)
 		out = append(out, r)
-		return nil
+		return err
 	}, `SELECT kind, partner, purpose, channel, since FROM refusal WHERE member_id = $1 ORDER BY kind, partner, purpose`, member)
 	return out, err
+}
+
+// scanRefusal reads a row that ends in the columns of a refusal.
+func scanRefusal(scan func(...any) error, before ...any) (r core.StoredRefusal, err error) {
+	var since int64
+	err = scan(append(before, &r.Kind, &r.Partner, &r.Purpose, &r.Channel, &since)...)
+	r.At = sqlkit.Time(since)
+	return r, err
 }
 
 // PutRefusal implements core.Book.

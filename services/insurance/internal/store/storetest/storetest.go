@@ -105,7 +105,7 @@ func empty(t *testing.T, s store.Store) {
 	if err := s.PutShare(ctx, aShare(1, "x")); err == nil {
 		t.Error("a share of nobody")
 	}
-	items, err := s.ItemsAfter(ctx, box(), 0, 10)
+	items, err := s.ItemRows(ctx, box(), 0, 10)
 	if err != nil || len(items) != 0 {
 		t.Error(items, err)
 	}
@@ -296,13 +296,13 @@ func mailboxes(t *testing.T, s store.Store) {
 		must(t, s.Append(ctx, box(), one.ID, core.ItemNew, Moment(i)))
 		must(t, s.Append(ctx, other, one.ID, core.ItemStopUse, Moment(i)))
 	}
-	got, err := s.ItemsAfter(ctx, box(), 2, 2)
+	got, err := s.ItemRows(ctx, box(), 2, 2)
 	must(t, err)
 	if len(got) != 2 || got[0].Seq != 3 || got[1].Seq != 4 || got[0].Kind != core.ItemNew || got[0].Share.Handle != "h" || !got[0].At.Equal(Moment(2)) {
 		t.Errorf("%+v", got)
 	}
-	must(t, s.MarkDelivered(ctx, box(), 3, Moment(9)))
-	if got, err = s.ItemsAfter(ctx, box(), 2, 2); err != nil || !got[0].Delivered || got[1].Delivered {
+	must(t, s.MarkDelivered(ctx, box(), []int64{3}, Moment(9)))
+	if got, err = s.ItemRows(ctx, box(), 2, 2); err != nil || !got[0].Delivered || got[1].Delivered {
 		t.Errorf("%+v %v", got, err)
 	}
 }
@@ -323,7 +323,7 @@ func appendMany(t *testing.T, s store.Store) {
 		})
 	}
 	all.Wait()
-	got, err := s.ItemsAfter(ctx, box(), 0, 1000)
+	got, err := s.ItemRows(ctx, box(), 0, 1000)
 	must(t, err)
 	for i, item := range got {
 		if item.Seq != int64(i+1) {
@@ -353,7 +353,7 @@ func forgetItems(t *testing.T, s store.Store) {
 	if err != nil || n != 1 {
 		t.Error(n, err)
 	}
-	if got, err := s.ItemsAfter(ctx, box(), 0, 10); err != nil || len(got) != 1 || got[0].Seq != 4 {
+	if got, err := s.ItemRows(ctx, box(), 0, 10); err != nil || len(got) != 1 || got[0].Seq != 4 {
 		t.Errorf("%+v %v", got, err)
 	}
 }
@@ -396,10 +396,10 @@ func disclosures(t *testing.T, s store.Store) {
 	other := Member(t, s, "other")
 	for i := range 5 {
 		for _, m := range []int64{id, other} {
-			must(t, s.AddDisclosure(ctx, &core.Disclosure{
+			must(t, s.AddDisclosures(ctx, []core.Disclosure{{
 				Controller: controller, Member: m, Kind: core.ItemNew, Partner: partner, Name: "Ø", Class: core.InsuranceAgency, Fields: core.Email,
 				Purpose: core.InsuranceOffer, Basis: core.Interest, At: Moment(i), EventID: "e",
-			}))
+			}}))
 		}
 	}
 	first, err := s.Disclosures(ctx, id, 0, 3)
@@ -429,7 +429,7 @@ func erase(t *testing.T, s store.Store) {
 	must(t, err)
 	Member(t, s, "stays")
 	must(t, s.PutConsent(ctx, gone, &core.Consent{ID: "c"}, Moment(0)))
-	must(t, s.AddDisclosure(ctx, &core.Disclosure{Controller: controller, Member: gone, At: Moment(0)}))
+	must(t, s.AddDisclosures(ctx, []core.Disclosure{{Controller: controller, Member: gone, At: Moment(0)}}))
 	who, err := s.Erase(ctx, day, 10)
 	if err != nil || len(who) != 1 || who[0] != gone {
 		t.Fatal(who, err)
