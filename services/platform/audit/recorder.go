@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"hash"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -42,7 +41,6 @@ type Recorder struct {
 	subjects *keys.PRF
 	batch    *sqlkit.Batcher[closed]
 	joined   []byte       // what a group commit seals; only flush touches it
-	open     atomic.Int64 // entries under way
 	desks    sync.Pool    // of *desk
 }
 
@@ -65,19 +63,10 @@ func NewRecorder(ctx context.Context, cfg Config) *Recorder {
 	}
 	r.desks.New = func() any { return &desk{} }
 	r.batch = sqlkit.NewBatcher(ctx, sqlkit.BatchConfig{
-		MaxBatch: 256, MaxQueue: 4096, Coming: func() int { return int(r.open.Load()) },
+		MaxBatch: 256, MaxQueue: 4096,
 	}, r.flush)
 	return r
 }
-
-// Opened tells the recorder that an entry is under way, so that group commits can wait for it; call the returned function when it
-// is closed.
-func (r *Recorder) Opened() (closed func()) {
-	r.open.Add(1)
-	return r.closed
-}
-
-func (r *Recorder) closed() { r.open.Add(-1) }
 
 // Close writes what is queued and stops.
 func (r *Recorder) Close(ctx context.Context) error { return r.batch.Close(ctx) }
