@@ -30,7 +30,7 @@ func appendRecord(group []byte, parts ...[]byte) []byte {
 	for _, part := range parts {
 		size += len(part)
 	}
-	group = protowire.AppendVarint(group, uint64(size)) //nolint:gosec // a length
+	group = protowire.AppendVarint(group, uint64(size))
 	for _, part := range parts {
 		group = append(group, part...)
 	}

@@ -40,8 +40,8 @@ type Recorder struct {
 	seal     *keys.AEAD
 	subjects *keys.PRF
 	batch    *sqlkit.Batcher[closed]
-	joined   []byte       // what a group commit seals; only flush touches it
-	desks    sync.Pool    // of *desk
+	joined   []byte    // what a group commit seals; only flush touches it
+	desks    sync.Pool // of *desk
 }
 
 // closed is an entry whose records are encoded, one a person, and wait to be sealed and written.
