@@ -53,16 +53,17 @@ func (s *Service) FetchForMailbox(ctx context.Context, c Caller, in Fetching) co
 		return ctx // Mailbox tells
 	}
 	var items []Item
+	var more bool
 	if err != nil || !terms.quiet(in.After) {
-		if items, err = s.store.ItemsAfter(ctx, box, in.After, in.Limit+1); err != nil {
+		if items, more, err = s.store.ItemsAfter(ctx, box, in.After, in.Limit); err != nil {
 			return ctx // Mailbox tells
 		}
-		ctx = s.askAbout(ctx, c.Controller, items[:min(len(items), in.Limit)])
+		ctx = s.askAbout(ctx, c.Controller, items)
 	}
 	if in.After > terms.Confirmed {
 		return ctx
 	}
-	if o := s.look(ctx, c, in, s.dealt(box, &terms), items); o.settled() {
+	if o := s.look(ctx, c, in, s.dealt(box, &terms), items, more); o.settled() {
 		return context.WithValue(ctx, settledKey{}, o)
 	}
 	return ctx
@@ -91,11 +92,11 @@ func (s *Service) Mailbox(ctx context.Context, c Caller, in Fetching, note NoteI
 		if err != nil {
 			return nil, err
 		}
-		items, err := s.store.ItemsAfter(ctx, box, in.After, in.Limit+1)
+		items, more, err := s.store.ItemsAfter(ctx, box, in.After, in.Limit)
 		if err != nil {
 			return nil, fmt.Errorf("insurance: mailbox: %w", err)
 		}
-		o = s.look(ctx, c, in, d, items)
+		o = s.look(ctx, c, in, d, items, more)
 		if err := s.keep(ctx, box, in, o); err != nil {
 			return nil, err
 		}
@@ -163,8 +164,8 @@ func (o *outcome) settled() bool {
 	return len(o.refused) > 0 || len(o.given)+len(o.read)+len(o.stopped)+len(o.told) == 0
 }
 
-// look decides what the partner gets of a page, which is one item longer than the partner wants if there is more.
-func (s *Service) look(ctx context.Context, c Caller, in Fetching, d dealing, items []Item) *outcome {
+// look decides what the partner gets of a page.
+func (s *Service) look(ctx context.Context, c Caller, in Fetching, d dealing, items []Item, more bool) *outcome {
 	f := s.facts(d, c.Purpose, c.Basis, c.Special, wanted(in.Fields, d.agreed()))
 	closed := Decide(f)
 	if callersFault(closed) {
@@ -172,9 +173,9 @@ func (s *Service) look(ctx context.Context, c Caller, in Fetching, d dealing, it
 	}
 	w := walk{
 		service: s, dealing: d, facts: f, closed: len(closed) > 0, answers: answers(ctx), shares: map[int64]*Share{},
-		out: &outcome{answer: &Delivered{Last: in.After}},
+		out: &outcome{answer: &Delivered{Last: in.After, More: more}},
 	}
-	w.all(items, in.Limit)
+	w.all(items)
 	if len(closed) > 0 && len(w.out.answer.Items) == 0 {
 		return &outcome{refused: closed}
 	}
@@ -197,14 +198,15 @@ type walk struct {
 	out     *outcome
 }
 
-func (w *walk) all(items []Item, limit int) {
+func (w *walk) all(items []Item) {
 	for i := range items {
 		item := &items[i]
-		if i == limit || !w.ready(item) {
+		if !w.ready(item) {
 			w.out.answer.More = true
 			return
 		}
 		if !w.take(item) {
+			w.out.answer.More = false // asking again at once would not help
 			return
 		}
 		w.out.answer.Last = item.Seq

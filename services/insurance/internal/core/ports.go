@@ -66,9 +66,9 @@ type Members interface {
 	MemberByHandle(ctx context.Context, controller, handle string) (*Member, error)
 	// MemberByID returns a member; nobody for an unknown or zero id, after the same work.
 	MemberByID(ctx context.Context, id int64) (*Member, error)
-	// ItemsAfter returns at most limit items of a mailbox after a position, in order, with what is known of their members. Errors:
-	// ErrKeysUnavailable.
-	ItemsAfter(ctx context.Context, box Box, seq int64, limit int) ([]Item, error)
+	// ItemsAfter returns at most limit items of a mailbox after a position, in order, with what is known of their members, and whether
+	// there are more. Errors: ErrKeysUnavailable.
+	ItemsAfter(ctx context.Context, box Box, seq int64, limit int) (items []Item, more bool, err error)
 	// PutMember keeps a member, replacing all contact data, and sets its ID. Errors: ErrKeysUnavailable.
 	PutMember(ctx context.Context, m *Member, now time.Time) error
 }
@@ -96,14 +96,12 @@ type Book interface {
 	// Erase removes the contact data, consents and refusals of at most limit members whose membership ended before day, and says whose.
 	Erase(ctx context.Context, day Day, limit int) ([]int64, error)
 
-	// Consents returns the consents of a member.
-	Consents(ctx context.Context, member int64) ([]Consent, error)
+	// Said returns the consents of a member and every no, in no order.
+	Said(ctx context.Context, member int64) ([]Consent, []StoredRefusal, error)
 	// PutConsent keeps a consent. The same again changes nothing; ErrConflict for another content under the same id.
 	PutConsent(ctx context.Context, member int64, c *Consent, now time.Time) error
 	// Withdraw ends a consent and returns since when it has ended: the first time counts.
 	Withdraw(ctx context.Context, member int64, id string, channel int, now time.Time) (time.Time, error)
-	// Refusals returns every no of a member.
-	Refusals(ctx context.Context, member int64) ([]StoredRefusal, error)
 	// PutRefusal keeps a no and returns since when it holds: the first time counts.
 	PutRefusal(ctx context.Context, member int64, r StoredRefusal) (time.Time, error)
 	// LiftRestriction ends a restriction; nothing happens if there is none.

@@ -81,15 +81,11 @@ func (s *Service) facts(d dealing, p Purpose, b Basis, special Special, wanted F
 
 // person gathers what the rules ask about a member.
 func (s *Service) person(ctx context.Context, m *Member, protected, ended bool) (*PersonFacts, error) {
-	consents, err := s.store.Consents(ctx, m.ID)
+	consents, refusals, err := s.store.Said(ctx, m.ID)
 	if err != nil {
-		return nil, fmt.Errorf("insurance: consents: %w", err)
+		return nil, fmt.Errorf("insurance: consents and refusals: %w", err)
 	}
-	said, err := s.store.Refusals(ctx, m.ID)
-	if err != nil {
-		return nil, fmt.Errorf("insurance: refusals: %w", err)
-	}
-	return (&Known{Member: m, Consents: consents, Refusals: said}).facts(protected, ended), nil
+	return (&Known{Member: m, Consents: consents, Refusals: refusals}).facts(protected, ended), nil
 }
 
 // facts are what the rules ask about the member.

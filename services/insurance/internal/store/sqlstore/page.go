@@ -13,76 +13,76 @@ import (
 	"samvirke.dev/services/platform/sqlkit"
 )
 
-// pageItems are the items of a page with what can follow from them: the contact data of those whose data the partner may get.
-const pageItems = `SELECT i.seq, i.kind, i.created_at, i.delivered_at, CASE WHEN i.kind = 3 OR s.stopped = 1 THEN NULL ELSE m.sealed END, ` +
-	shareColumns + ` FROM item i JOIN share s ON s.id = i.share_id JOIN member m ON m.id = s.member_id
+// selectItems are the items of a page with what can follow from them: the contact data of those whose data the partner may get.
+const selectItems = `SELECT ` + shareColumns + `, i.seq, i.kind, i.created_at, i.delivered_at,
+	CASE WHEN i.kind = 3 OR s.stopped = 1 THEN NULL ELSE m.sealed END
+	FROM item i JOIN share s ON s.id = i.share_id JOIN member m ON m.id = s.member_id
 	WHERE i.controller = $1 AND i.partner = $2 AND i.purpose = $3 AND i.basis = $4 AND i.seq > $5 ORDER BY i.seq LIMIT $6`
 
-// pageMembers are the members of a page's items.
-const pageMembers = `(SELECT s.member_id FROM item i JOIN share s ON s.id = i.share_id
-	WHERE i.controller = $1 AND i.partner = $2 AND i.purpose = $3 AND i.basis = $4 AND i.seq > $5 AND i.seq <= $6)`
-
-// ItemRows implements store.Store, with the same three questions whatever the length of the page.
+// ItemRows implements store.Store, with two questions whatever the length of the page.
 func (s *Store) ItemRows(ctx context.Context, box core.Box, seq int64, limit int) ([]store.ItemRow, error) {
-	rows, err := s.pageItems(ctx, box, seq, limit)
-	if err != nil || !slices.ContainsFunc(rows, func(r store.ItemRow) bool { return len(r.Sealed) > 0 }) {
-		return rows, err
+	found, err := s.ask(ctx, question{op: "items", query: selectItems, columns: shareColumnCount + 5}, key(box, seq, int64(limit))...)
+	if err != nil {
+		return nil, err
 	}
-	known, err := s.pageKnown(ctx, key(box, seq, rows[len(rows)-1].Seq))
+	rows := make([]store.ItemRow, len(found))
+	var members []int64
+	for i, c := range found {
+		r := &rows[i]
+		r.Share = c.share()
+		r.Seq, r.Kind, r.At, r.Delivered, r.Sealed = c.int(), core.ItemKind(c.int()), sqlkit.Time(c.int()), c.some(), c.bytes() //nolint:gosec // small
+		if len(r.Sealed) > 0 && !slices.Contains(members, r.Share.Member) {
+			members = append(members, r.Share.Member)
+		}
+	}
+	known, err := s.known(ctx, members)
 	if err != nil {
 		return nil, err
 	}
 	for i := range rows {
-		if k := known[rows[i].Share.Member]; k != nil {
-			rows[i].Known = *k
-		}
+		rows[i].Known = known[rows[i].Share.Member]
 	}
 	return rows, nil
 }
 
-func (s *Store) pageItems(ctx context.Context, box core.Box, seq int64, limit int) (out []store.ItemRow, err error) {
-	err = s.each(ctx, "items", func(scan func(...any) error) error {
-		var r store.ItemRow
-		var at int64
-		var delivered *int64
-		dest, finish := scanned(&r.Share)
-		if err := scan(append([]any{&r.Seq, &r.Kind, &at, &delivered, &r.Sealed}, dest...)...); err != nil {
-			return err
-		}
-		finish()
-		r.At, r.Delivered = sqlkit.Time(at), delivered != nil
-		out = append(out, r)
-		return nil
-	}, pageItems, key(box, seq, limit)...)
-	return out, err
-}
-
-// pageKnown reads consents and refusals of a page's members.
-func (s *Store) pageKnown(ctx context.Context, page []any) (map[int64]*core.Known, error) {
-	out := map[int64]*core.Known{}
-	of := func(member int64) *core.Known {
-		if out[member] == nil {
-			out[member] = &core.Known{}
-		}
-		return out[member]
+// known are the consents and refusals of members.
+func (s *Store) known(ctx context.Context, members []int64) (map[int64]core.Known, error) {
+	if len(members) == 0 {
+		return nil, nil
 	}
-	err := s.each(ctx, "consents", func(scan func(...any) error) error {
-		var member int64
-		c, err := scanConsent(scan, &member)
-		of(member).Consents = append(of(member).Consents, c)
-		return err
-	}, `SELECT member_id, body, withdrawn_at FROM consent WHERE member_id IN `+pageMembers+` ORDER BY member_id, recorded_at, consent_id`, page...)
+	list, args := inList(members, 0)
+	query := `SELECT member_id, body, withdrawn_at, 0, '', '', 0, 0
+		FROM consent WHERE member_id IN ` + list + `
+		UNION ALL SELECT member_id, '', NULL, kind, partner, purpose, channel, since FROM refusal WHERE member_id IN ` + list
+	found, err := s.ask(ctx, question{op: "consents and refusals", query: query, columns: 8}, args...)
 	if err != nil {
 		return nil, err
 	}
-	err = s.each(ctx, "refusals", func(scan func(...any) error) error {
-		var member int64
-		r, err := scanRefusal(scan, &member)
-		of(member).Refusals = append(of(member).Refusals, r)
-		return err
-	}, `SELECT member_id, kind, partner, purpose, channel, since FROM refusal WHERE member_id IN `+pageMembers+
-		` ORDER BY member_id, kind, partner, purpose`, page...)
-	return out, err
+	out := make(map[int64]core.Known, len(members))
+	for _, c := range found {
+		member, body, withdrawn := c.int(), c.text(), c.some()
+		k := out[member]
+		if body == "" {
+			k.Refusals = append(k.Refusals, core.StoredRefusal{
+				Kind: core.RefusalKind(c.int()), Partner: c.text(), Purpose: core.Purpose(c.text()), Channel: int(c.int()), At: sqlkit.Time(c.int()), //nolint:gosec // small
+			})
+		} else {
+			consent, err := readConsent(body)
+			if err != nil {
+				return nil, err
+			}
+			consent.Withdrawn = withdrawn
+			k.Consents = append(k.Consents, consent)
+		}
+		out[member] = k
+	}
+	return out, nil
+}
+
+// Said implements core.Book.
+func (s *Store) Said(ctx context.Context, member int64) ([]core.Consent, []core.StoredRefusal, error) {
+	known, err := s.known(ctx, []int64{member})
+	return known[member].Consents, known[member].Refusals, err
 }
 
 // MarkDelivered implements core.Book.
@@ -113,25 +113,29 @@ func (s *Store) CountReads(ctx context.Context, shares []int64) error {
 }
 
 // maxNamed is how many rows one statement names at most; a power of two.
-const maxNamed = 64
+const maxNamed = 128
 
-// named runs a statement that ends in IN for the rows with some numbers, in groups of 64, 32, 16, 8, 4, 2 and 1, so that there are few
-// texts to keep compiled.
+// named runs a statement that ends in IN for the rows with some numbers.
 func (s *Store) named(ctx context.Context, op, query string, args []any, numbers []int64) error {
 	return s.InTx(ctx, func(ctx context.Context) error {
-		for len(numbers) > 0 {
-			n := 1 << (bits.Len(uint(min(len(numbers), maxNamed))) - 1)
-			all := slices.Clone(args)
-			var list strings.Builder
-			for i, number := range numbers[:n] {
-				list.WriteString(", $" + strconv.Itoa(len(args)+i+1))
-				all = append(all, number)
-			}
-			if _, err := s.exec(ctx, op, query+"("+list.String()[len(", "):]+")", all...); err != nil {
+		for part := range slices.Chunk(numbers, maxNamed) {
+			list, more := inList(part, len(args))
+			if _, err := s.exec(ctx, op, query+list, slices.Concat(args, more)...); err != nil {
 				return err
 			}
-			numbers = numbers[n:]
 		}
 		return nil
 	})
+}
+
+// inList is the list of an IN, and its arguments, which stand after some others. Its length is a power of two, so that there are few
+// texts to keep compiled: the last number stands in it again and again.
+func inList(numbers []int64, after int) (list string, args []any) {
+	length := 1 << bits.Len(uint(len(numbers)-1))
+	var b strings.Builder
+	for i := range length {
+		b.WriteString(", $" + strconv.Itoa(after+i+1))
+		args = append(args, numbers[min(i, len(numbers)-1)])
+	}
+	return "(" + b.String()[len(", "):] + ")", args
 }

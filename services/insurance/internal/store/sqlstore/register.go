@@ -44,30 +44,16 @@ func (s *Store) read(body string) (*core.Agreement, error) {
 	return a, nil
 }
 
-// Terms implements core.Book. Outside of a transaction it is asked for together with those of others.
+// Terms implements core.Book.
 func (s *Store) Terms(ctx context.Context, box core.Box) (core.Terms, error) {
-	row := make([]any, termsColumns)
-	if s.together == nil || s.db.InTransaction(ctx) {
-		dest := make([]any, termsColumns)
-		for i := range dest {
-			dest[i] = &row[i]
-		}
-		if err := s.db.QueryRow(ctx, selectTerms, key(box)...).Scan(dest...); err != nil {
-			return core.Terms{}, failure("terms", err)
-		}
-		return s.terms(row)
+	found, err := s.ask(ctx, question{op: "terms", query: selectTerms, columns: 5}, key(box)...)
+	if err != nil {
+		return core.Terms{}, err
 	}
-	ask := &sqlkit.Ask{Query: selectTerms, Args: key(box)}
-	if err := s.together.Add(ctx, ask); err != nil {
-		return core.Terms{}, failure("terms", err)
-	}
-	if ask.Row == nil {
+	if len(found) == 0 {
 		return core.Terms{}, core.ErrNotFound
 	}
-	for i, v := range ask.Row {
-		row[i] = v
-	}
-	return s.terms(row)
+	return s.terms(found[0])
 }
 
 const selectTerms = `SELECT a.body, b.purpose, b.assessed_on, m.last_seq, m.confirmed FROM agreement a
@@ -75,23 +61,18 @@ const selectTerms = `SELECT a.body, b.purpose, b.assessed_on, m.last_seq, m.conf
 	LEFT JOIN mailbox m ON m.controller = a.controller AND m.partner = a.partner AND m.purpose = $3 AND m.basis = $4
 	WHERE a.controller = $1 AND a.partner = $2 ORDER BY a.version DESC LIMIT 1`
 
-const termsColumns = 5
-
-// terms reads a row of selectTerms. What is NULL is the zero value: there is no balancing, or no mailbox yet.
-func (s *Store) terms(row []any) (t core.Terms, err error) {
-	body, _ := row[0].(string)
-	if t.Agreement, err = s.read(body); err != nil {
+// terms reads a row of selectTerms.
+func (s *Store) terms(c *cells) (t core.Terms, err error) {
+	if t.Agreement, err = s.read(c.text()); err != nil {
 		return core.Terms{}, err
 	}
-	if purpose, ok := row[1].(string); ok {
-		assessed, _ := row[2].(string)
+	if purpose, assessed := c.text(), c.text(); purpose != "" {
 		t.Balancing = &core.Balancing{ID: t.Agreement.BalancingID, Purpose: core.Purpose(purpose)}
 		if t.Balancing.Assessed, err = core.ParseDay(assessed); err != nil {
 			return core.Terms{}, err
 		}
 	}
-	t.Last, _ = row[3].(int64)
-	t.Confirmed, _ = row[4].(int64)
+	t.Last, t.Confirmed = c.int(), c.int()
 	return t, nil
 }
 
@@ -163,28 +144,6 @@ func (s *Store) PutBalancing(ctx context.Context, controller string, b *core.Bal
 	})
 }
 
-// Consents implements core.Book.
-func (s *Store) Consents(ctx context.Context, member int64) (out []core.Consent, err error) {
-	err = s.each(ctx, "consents", func(scan func(...any) error) error {
-		c, err := scanConsent(scan)
-		out = append(out, c)
-		return err
-	}, `SELECT body, withdrawn_at FROM consent WHERE member_id = $1 ORDER BY recorded_at, consent_id`, member)
-	return out, err
-}
-
-// scanConsent reads a row that ends in body and withdrawn_at.
-func scanConsent(scan func(...any) error, before ...any) (core.Consent, error) {
-	var body string
-	var withdrawn *int64
-	if err := scan(append(before, &body, &withdrawn)...); err != nil {
-		return core.Consent{}, err
-	}
-	c, err := readConsent(body)
-	c.Withdrawn = withdrawn != nil
-	return c, err
-}
-
 func readConsent(body string) (c core.Consent, err error) {
 	if err := json.Unmarshal([]byte(body), &c); err != nil {
 		return c, errors.New("sqlstore: a stored consent can't be read")
@@ -229,24 +188,6 @@ func (s *Store) Withdraw(ctx context.Context, member int64, id string, channel i
 		return failure("withdraw", err)
 	})
 	return at, err
-}
-
-// Refusals implements core.Book.
-func (s *Store) Refusals(ctx context.Context, member int64) (out []core.StoredRefusal, err error) {
-	err = s.each(ctx, "refusals", func(scan func(...any) error) error {
-		r, err := scanRefusal(scan)
-		out = append(out, r)
-		return err
-	}, `SELECT kind, partner, purpose, channel, since FROM refusal WHERE member_id = $1 ORDER BY kind, partner, purpose`, member)
-	return out, err
-}
-
-// scanRefusal reads a row that ends in the columns of a refusal.
-func scanRefusal(scan func(...any) error, before ...any) (r core.StoredRefusal, err error) {
-	var since int64
-	err = scan(append(before, &r.Kind, &r.Partner, &r.Purpose, &r.Channel, &since)...)
-	r.At = sqlkit.Time(since)
-	return r, err
 }
 
 // PutRefusal implements core.Book.

@@ -13,44 +13,29 @@ const shareColumns = `s.id, s.controller, s.partner, s.member_id, m.handle, s.su
 
 const shareFrom = `SELECT ` + shareColumns + ` FROM share s JOIN member m ON m.id = s.member_id`
 
-// scanned are where the columns of a share go, and what turns them into the share.
-func scanned(to *core.Share) (dest []any, finish func()) {
-	var until *int64
-	var stopped, delivered, created int64
-	dest = []any{
-		&to.ID, &to.Controller, &to.Partner, &to.Member, &to.Handle, &to.Subject, &to.Purpose, &to.Basis, &to.Special, &to.Fields, &until,
-		&to.MaxReads, &to.Reads, &to.Document, &stopped, &delivered, &created,
-	}
-	return dest, func() {
-		if until != nil {
-			to.Until = sqlkit.Time(*until)
-		}
-		to.Stopped, to.Delivered, to.CreatedAt = stopped == 1, delivered == 1, sqlkit.Time(created)
-	}
-}
+const shareColumnCount = 17
 
 func (s *Store) share(ctx context.Context, query string, args ...any) (*core.Share, error) {
-	out := new(core.Share)
-	dest, finish := scanned(out)
-	if err := s.db.QueryRow(ctx, query, args...).Scan(dest...); err != nil {
-		return nil, failure("share", err)
+	found, err := s.shares(ctx, query, args...)
+	if err != nil {
+		return nil, err
 	}
-	finish()
-	return out, nil
+	if len(found) == 0 {
+		return nil, core.ErrNotFound
+	}
+	return &found[0], nil
 }
 
-func (s *Store) shares(ctx context.Context, query string, args ...any) (out []core.Share, err error) {
-	err = s.each(ctx, "shares", func(scan func(...any) error) error {
-		var one core.Share
-		dest, finish := scanned(&one)
-		if err := scan(dest...); err != nil {
-			return err
-		}
-		finish()
-		out = append(out, one)
-		return nil
-	}, query, args...)
-	return out, err
+func (s *Store) shares(ctx context.Context, query string, args ...any) ([]core.Share, error) {
+	found, err := s.ask(ctx, question{op: "shares", query: query, columns: shareColumnCount}, args...)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]core.Share, len(found))
+	for i, c := range found {
+		out[i] = c.share()
+	}
+	return out, nil
 }
 
 // ShareFor implements core.Book.
@@ -72,7 +57,7 @@ func (s *Store) SharesOf(ctx context.Context, member int64) ([]core.Share, error
 
 // SharesAfter implements core.Book.
 func (s *Store) SharesAfter(ctx context.Context, after int64, limit int) ([]core.Share, error) {
-	return s.shares(ctx, shareFrom+` WHERE s.id > $1 AND s.stopped = 0 ORDER BY s.id LIMIT $2`, after, limit)
+	return s.shares(ctx, shareFrom+` WHERE s.id > $1 AND s.stopped = 0 ORDER BY s.id LIMIT $2`, after, int64(limit))
 }
 
 // PutShare implements core.Book.

@@ -29,6 +29,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"the share that goes on is found before a stopped one": subjects,
 		"mailboxes are apart and in order":                     mailboxes,
 		"positions have no gaps when many append":              appendMany,
+		"a page comes with what is known of its members":       page,
+		"reads are counted once for each naming":               reads,
 		"agreement, balancing and mailbox in one look":         terms,
 		"only confirmed and old items are forgotten":           forgetItems,
 		"disclosures come newest first, page by page":          disclosures,
@@ -185,7 +187,7 @@ func consents(t *testing.T, s store.Store) {
 	other := *c
 	other.Purpose = core.Newsletter
 	want(t, s.PutConsent(ctx, id, &other, Moment(1)), core.ErrConflict)
-	got, err := s.Consents(ctx, id)
+	got, _, err := s.Said(ctx, id)
 	must(t, err)
 	if len(got) != 1 || !reflect.DeepEqual(got[0], *c) {
 		t.Errorf("%+v", got)
@@ -199,7 +201,7 @@ func consents(t *testing.T, s store.Store) {
 	}
 	at, err := s.Withdraw(ctx, id, "c", 1, Moment(5))
 	must(t, err)
-	if got, err = s.Consents(ctx, id); err != nil || !got[0].Withdrawn || !at.Equal(Moment(2)) {
+	if got, _, err = s.Said(ctx, id); err != nil || !got[0].Withdrawn || !at.Equal(Moment(2)) {
 		t.Errorf("%+v %v %v", got, at, err)
 	}
 	want(t, s.PutConsent(ctx, id+1, c, Moment(0)), core.ErrNotFound)
@@ -216,7 +218,7 @@ func refusals(t *testing.T, s store.Store) {
 			t.Error(at)
 		}
 	}
-	got, err := s.Refusals(ctx, id)
+	_, got, err := s.Said(ctx, id)
 	r.At = Moment(1)
 	if err != nil || len(got) != 1 || !got[0].At.Equal(r.At) || got[0].Partner != partner || got[0].Channel != 2 {
 		t.Errorf("%+v %v", got, err)
@@ -231,7 +233,7 @@ func restriction(t *testing.T, s store.Store) {
 	}
 	must(t, s.LiftRestriction(ctx, id))
 	must(t, s.LiftRestriction(ctx, id))
-	if got, err := s.Refusals(ctx, id); err != nil || len(got) != 2 {
+	if _, got, err := s.Said(ctx, id); err != nil || len(got) != 2 {
 		t.Errorf("%+v %v", got, err)
 	}
 }
@@ -439,7 +441,7 @@ func erase(t *testing.T, s store.Store) {
 	if len(row.Sealed) != 0 || row.Handle != "gone" {
 		t.Errorf("%+v", row)
 	}
-	if c, err := s.Consents(ctx, gone); err != nil || len(c) != 0 {
+	if c, _, err := s.Said(ctx, gone); err != nil || len(c) != 0 {
 		t.Error(c, err)
 	}
 	if d, err := s.Disclosures(ctx, gone, 0, 10); err != nil || len(d) != 1 {
