@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -52,7 +53,7 @@ func reads(t *testing.T, s store.Store) {
 	var ids []int64
 	for i := range 200 { // more than one statement names
 		id := Member(t, s, fmt.Sprintf("h%d", i))
-		one := aShare(id, fmt.Sprint(i))
+		one := aShare(id, strconv.Itoa(i))
 		one.Until = time.Time{}
 		must(t, s.PutShare(ctx, one))
 		ids = append(ids, one.ID)
