@@ -168,7 +168,6 @@ func (p *Parts) state(ctx context.Context) (console.Log, error) {
 // noteLooks records each look like an exchange: who, when, which event, how many records.
 func noteLooks(recorder *audit.Recorder) func(context.Context, console.Reading) error {
 	return func(ctx context.Context, r console.Reading) error {
-		defer recorder.Opened()()
 		return recorder.CloseRead(ctx, &audit.Entry{
 			EventID: ids.NewEventID(), RPC: r.What, Started: r.Began, Caller: r.Viewer.ID, Count: uint32(r.Count), Validated: true, //nolint:gosec // a page at most
 			Decision: &authz.Decision{

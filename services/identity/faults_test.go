@@ -87,14 +87,14 @@ func TestDatabaseLocked(t *testing.T) {
 	w.load(l)
 	c := w.as(fundDK)
 	handle := c.handle(l.Number)
-	before := events(t, w)
+	before := events(w)
 	must(t, rival.InTx(t.Context(), func(context.Context) error {
 		for _, err := range everything(t, c, l, handle) {
 			want(t, err, codes.Unavailable, "AUDIT_UNAVAILABLE")
 		}
 		return nil
 	}))
-	if got := events(t, w); got != before {
+	if got := events(w); got != before {
 		t.Errorf("%d events were recorded while the database was locked", got-before)
 	}
 	settled(t, w, c, l, handle)
@@ -125,7 +125,7 @@ func TestDatabaseFull(t *testing.T) {
 	limit("PRAGMA max_page_count = 1") // SQLite makes that as many pages as there are now
 	refused := 0
 	within(t, 30*time.Second, "every RPC is refused for want of room", func() bool {
-		before := events(t, w)
+		before := events(w)
 		var failed, fine int
 		for _, err := range everything(t, c, l, handle) {
 			if err == nil {
@@ -135,7 +135,7 @@ func TestDatabaseFull(t *testing.T) {
 			failed++
 			want(t, err, codes.Unavailable, "AUDIT_UNAVAILABLE")
 		}
-		if got := events(t, w) - before; got != int64(fine) {
+		if got := events(w) - before; got != int64(fine) {
 			t.Errorf("%d answered calls left %d events", fine, got)
 		}
 		refused += failed
@@ -255,11 +255,11 @@ func TestPersonsGone(t *testing.T) {
 		_, err := w.DB.Exec(t.Context(), "DROP TABLE "+table)
 		must(t, err)
 	}
-	before := events(t, w)
+	before := events(w)
 	for _, err := range everything(t, c, l, handle) {
 		want(t, err, codes.Internal, "INTERNAL") // a schema without its tables is a fault of ours
 	}
-	if got := events(t, w) - before; got != int64(len(allRPCs())) {
+	if got := events(w) - before; got != int64(len(allRPCs())) {
 		t.Errorf("%d events, want %d", got, len(allRPCs()))
 	}
 }
@@ -286,13 +286,13 @@ func TestKeysExpire(t *testing.T) {
 	settled(t, w, c, l, handle)
 
 	fake.Advance(2 * time.Minute)
-	before := events(t, w)
+	before := records(t, w)
 	for _, err := range everything(t, c, l, handle) {
 		// Without keys no record can be sealed either, and that is what a caller is told.
 		want(t, err, codes.Unavailable, "AUDIT_UNAVAILABLE")
 	}
-	if got := events(t, w); got != before {
-		t.Errorf("%d events were recorded without keys", got-before)
+	if got := records(t, w); got != before {
+		t.Errorf("%d records were recorded without keys", got-before)
 	}
 
 	w.Wrap.Fail(nil)

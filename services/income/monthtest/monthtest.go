@@ -223,7 +223,7 @@ func (b *bench) run(ctx context.Context, r *Result) (err error) {
 		stop()
 		err = errors.Join(err, <-ended)
 	}()
-	before, err := b.count(ctx, "audit_outbox")
+	before, err := b.records(ctx)
 	if err != nil {
 		return err
 	}
@@ -258,17 +258,18 @@ func (b *bench) run(ctx context.Context, r *Result) (err error) {
 	for _, t := range run.Outcomes {
 		r.Outcomes[t.Outcome] = t.Members
 	}
-	after, err := b.count(ctx, "audit_outbox")
+	after, err := b.records(ctx)
 	r.Records = after - before
 	if err != nil {
 		return err
 	}
-	r.Decisions, err = b.count(ctx, "decision")
+	err = b.db.QueryRow(ctx, "SELECT count(*) FROM decision").Scan(&r.Decisions)
 	return err
 }
 
-func (b *bench) count(ctx context.Context, table string) (n int64, err error) {
-	return n, b.db.QueryRow(ctx, "SELECT count(*) FROM "+table).Scan(&n)
+// records counts the audit records.
+func (b *bench) records(ctx context.Context) (n int64, err error) {
+	return n, b.db.QueryRow(ctx, "SELECT coalesce(sum(records), 0) FROM audit_outbox").Scan(&n)
 }
 
 // peak is the most memory that the process has had, in MB; 0 where the system does not tell.

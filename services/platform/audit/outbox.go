@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -16,58 +17,40 @@ import (
 // ErrNotFound means that no record has the event id.
 var ErrNotFound = errors.New("no audit record has this event id")
 
-// SchemaSQLite and SchemaPostgres create the table of records that wait to be shipped. Services put it into their first
+// SchemaSQLite and SchemaPostgres create the table of records that wait to be shipped, a group a row. Services put it into their first
 // migration; the outbox and the change it describes then share a transaction.
 const (
 	SchemaSQLite = `CREATE TABLE audit_outbox (
     seq INTEGER PRIMARY KEY,
-    event_id TEXT NOT NULL,
-    item INTEGER NOT NULL,
     recorded_at INTEGER NOT NULL,
-    sealed BLOB NOT NULL,
-    UNIQUE (event_id, item)
+    records INTEGER NOT NULL,
+    sealed BLOB NOT NULL
 );`
 	SchemaPostgres = `CREATE TABLE audit_outbox (
     seq BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    event_id TEXT NOT NULL,
-    item INTEGER NOT NULL,
     recorded_at BIGINT NOT NULL,
-    sealed BYTEA NOT NULL,
-    UNIQUE (event_id, item)
+    records INTEGER NOT NULL,
+    sealed BYTEA NOT NULL
 );`
 )
 
-// flush is the group commit: all queued entries in one transaction.
-func (r *Recorder) flush(ctx context.Context, batch [][]row) error {
-	ctx, cancel := context.WithTimeout(ctx, flushLimit)
-	defer cancel()
-	var all []row
-	if len(batch) == 1 {
-		all = batch[0]
-	} else {
-		for _, rows := range batch {
-			all = append(all, rows...)
-		}
-	}
-	return r.db.AppendRows(ctx, insertHead, insertColumns, arguments(all))
-}
-
 const (
-	insertHead    = "INSERT INTO audit_outbox (event_id, item, recorded_at, sealed) VALUES"
-	insertColumns = 4
+	insertHead    = "INSERT INTO audit_outbox (recorded_at, records, sealed) VALUES"
+	insertColumns = 3
 )
-
-func insert(ctx context.Context, db *sqlkit.DB, rows []row) error {
-	_, err := db.InsertRows(ctx, insertHead, insertColumns, arguments(rows))
-	return err
-}
 
 func arguments(rows []row) []any {
 	args := make([]any, 0, len(rows)*insertColumns)
 	for _, row := range rows {
-		args = append(args, row.event, row.item, row.at, row.sealed)
+		args = append(args, row.at, row.records, row.sealed)
 	}
 	return args
+}
+
+// insert writes rows in the transaction that ctx carries.
+func insert(ctx context.Context, db *sqlkit.DB, rows []row) error {
+	_, err := db.InsertRows(ctx, insertHead, insertColumns, arguments(rows))
+	return err
 }
 
 // Reader reads sealed records back.
@@ -79,53 +62,54 @@ type Reader struct {
 // NewReader returns a reader of the outbox.
 func NewReader(db *sqlkit.DB, seal *keys.AEAD) *Reader { return &Reader{db: db, seal: seal} }
 
-// Get returns the records of an event, one a person, in order. ErrNotFound when there are none.
+// Get returns the records of an event, one a person, in order. ErrNotFound when there are none. It looks through all that waits: records
+// rest sealed, several in a row, and are found by event in the ledger.
 func (r *Reader) Get(ctx context.Context, eventID string) ([]*auditv1.Record, error) {
-	rows, err := r.db.Query(ctx, `SELECT event_id, sealed FROM audit_outbox WHERE event_id = $1 ORDER BY item`, eventID)
-	if err != nil {
-		return nil, fmt.Errorf("audit: %w", err)
-	}
-	out, err := r.scan(rows)
-	if err == nil && len(out) == 0 {
+	found, err := r.Find(ctx, eventID)
+	if err == nil && len(found) == 0 {
 		err = ErrNotFound
 	}
-	return out, err
+	return found, err
 }
 
-// After returns at most limit records that were written after the position, in the order of writing, and the position of the
-// last one. Begin with position 0. On PostgreSQL a transaction that commits late may have an earlier position than what was read: whoever
-// ships records must therefore delete what was shipped and begin at 0 again, and not remember a position for good.
-func (r *Reader) After(ctx context.Context, position int64, limit int) ([]*auditv1.Record, int64, error) {
-	rows, err := r.db.Query(ctx, `SELECT event_id, sealed FROM audit_outbox WHERE seq > $1 ORDER BY seq LIMIT $2`, position, limit)
-	if err != nil {
-		return nil, 0, fmt.Errorf("audit: %w", err)
+// Find returns the records of the events that wait in the outbox, in the order of writing.
+func (r *Reader) Find(ctx context.Context, eventIDs ...string) (out []*auditv1.Record, err error) {
+	const page = 100
+	for position := int64(0); ; {
+		some, next, err := r.After(ctx, position, page)
+		if err != nil {
+			return nil, err
+		}
+		if next == position {
+			return out, nil
+		}
+		position = next
+		for _, record := range some {
+			if slices.Contains(eventIDs, record.GetEventId()) {
+				out = append(out, record)
+			}
+		}
 	}
-	out, err := r.scan(rows)
-	if err != nil || len(out) == 0 {
+}
+
+// After returns the records of at most so many rows that were written after the position, in the order of writing, and the position of
+// the last row, which is the one given when there are no more. Begin with position 0. On PostgreSQL a transaction that commits late may have
+// an earlier position than what was read: whoever ships records must therefore delete what was shipped and begin at 0 again, and not
+// remember a position for good.
+func (r *Reader) After(ctx context.Context, position int64, rows int) (out []*auditv1.Record, next int64, err error) {
+	groups, err := readGroups(ctx, r.db, r.seal, position, rows)
+	if err != nil {
 		return nil, position, err
 	}
-	last := out[len(out)-1]
-	err = r.db.QueryRow(ctx, `SELECT seq FROM audit_outbox WHERE event_id = $1 AND item = $2`, last.GetEventId(), last.GetItem()).Scan(&position)
-	return out, position, err
-}
-
-func (r *Reader) scan(rows *sqlkit.Rows) (out []*auditv1.Record, err error) {
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var event string
-		var sealed []byte
-		if err := rows.Scan(&event, &sealed); err != nil {
-			return nil, fmt.Errorf("audit: %w", err)
+	for _, g := range groups {
+		for _, plain := range g.records {
+			record := &auditv1.Record{}
+			if err := proto.Unmarshal(plain, record); err != nil {
+				return nil, position, fmt.Errorf("audit: outbox row %d: %w", g.seq, err)
+			}
+			out = append(out, record)
 		}
-		plain, err := r.seal.Decrypt(sealed, []byte(event))
-		if err != nil {
-			return nil, fmt.Errorf("audit: record %s: %w", event, err)
-		}
-		rec := &auditv1.Record{}
-		if err := proto.Unmarshal(plain, rec); err != nil {
-			return nil, fmt.Errorf("audit: record %s: %w", event, err)
-		}
-		out = append(out, rec)
+		position = g.seq
 	}
-	return out, rows.Err()
+	return out, position, nil
 }

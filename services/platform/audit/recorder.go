@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"hash"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -40,17 +39,15 @@ type Recorder struct {
 	writer   *auditv1.Writer
 	seal     *keys.AEAD
 	subjects *keys.PRF
-	batch    *sqlkit.Batcher[[]row]
-	open     atomic.Int64 // entries under way
-	desks    sync.Pool    // of *desk
+	batch    *sqlkit.Batcher[closed]
+	joined   []byte    // what a group commit seals; only flush touches it
+	desks    sync.Pool // of *desk
 }
 
-// row is a sealed record as it is stored.
-type row struct {
-	event  string
-	item   int
-	at     int64 // UTC microseconds
-	sealed []byte
+// closed is an entry whose records are encoded, one a person, and wait to be sealed and written.
+type closed struct {
+	plain []byte // the records, each behind its length
+	at    int64  // UTC microseconds
 }
 
 // digests bind a record to the bodies; key is random and the record's own.
@@ -66,19 +63,10 @@ func NewRecorder(ctx context.Context, cfg Config) *Recorder {
 	}
 	r.desks.New = func() any { return &desk{} }
 	r.batch = sqlkit.NewBatcher(ctx, sqlkit.BatchConfig{
-		MaxBatch: 256, MaxQueue: 4096, Coming: func() int { return int(r.open.Load()) },
+		MaxBatch: 256, MaxQueue: 4096,
 	}, r.flush)
 	return r
 }
-
-// Opened tells the recorder that an entry is under way, so that group commits can wait for it; call the returned function when it
-// is closed.
-func (r *Recorder) Opened() (closed func()) {
-	r.open.Add(1)
-	return r.closed
-}
-
-func (r *Recorder) closed() { r.open.Add(-1) }
 
 // Close writes what is queued and stops.
 func (r *Recorder) Close(ctx context.Context) error { return r.batch.Close(ctx) }
@@ -86,25 +74,47 @@ func (r *Recorder) Close(ctx context.Context) error { return r.batch.Close(ctx) 
 // CloseRead makes the entry durable by group commit. It does not give up when the caller goes away: the record of what was
 // done matters more than the answer.
 func (r *Recorder) CloseRead(ctx context.Context, e *Entry) error {
-	rows, err := r.rows(e)
+	c, err := r.encode(e)
 	if err != nil {
 		return err
 	}
-	if err := r.batch.Add(context.WithoutCancel(ctx), rows); err != nil {
+	if err := r.batch.Add(context.WithoutCancel(ctx), c); err != nil {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	e.done = true
 	return nil
 }
 
-// CloseChange writes the entry in the transaction that ctx carries, so that the change and its record stand or fall together.
-// The entry counts as written only when MarkWritten follows the commit.
-func (r *Recorder) CloseChange(ctx context.Context, e *Entry) error {
-	rows, err := r.rows(e)
+// flush is the group commit: all queued entries in one transaction, and as a rule in one row.
+func (r *Recorder) flush(ctx context.Context, batch []closed) error {
+	ctx, cancel := context.WithTimeout(ctx, flushLimit)
+	defer cancel()
+	defer func() { clear(r.joined) }()
+	r.joined = r.joined[:0]
+	for _, c := range batch {
+		r.joined = append(r.joined, c.plain...)
+		clear(c.plain)
+	}
+	rows, err := sealGroups(r.seal, r.joined, batch[0].at)
 	if err != nil {
 		return err
 	}
-	if err := insert(ctx, r.db, rows); err != nil {
+	return r.db.AppendRows(ctx, insertHead, insertColumns, arguments(rows))
+}
+
+// CloseChange writes the entry in the transaction that ctx carries, so that the change and its record stand or fall together.
+// The entry counts as written only when MarkWritten follows the commit.
+func (r *Recorder) CloseChange(ctx context.Context, e *Entry) error {
+	c, err := r.encode(e)
+	if err != nil {
+		return err
+	}
+	rows, err := sealGroups(r.seal, c.plain, c.at)
+	clear(c.plain)
+	if err == nil {
+		err = insert(ctx, r.db, rows)
+	}
+	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	return nil
@@ -113,51 +123,47 @@ func (r *Recorder) CloseChange(ctx context.Context, e *Entry) error {
 // MarkWritten says that the transaction holding the entry was committed.
 func (e *Entry) MarkWritten() { e.done = true }
 
-// rows seals the records of an entry, one a person.
-func (r *Recorder) rows(e *Entry) ([]row, error) {
+// encode makes the records of an entry, one a person.
+func (r *Recorder) encode(e *Entry) (closed, error) {
 	k, ok := r.desks.Get().(*desk)
 	if !ok { // the pool holds nothing else
 		k = &desk{}
 	}
 	defer r.desks.Put(k)
 	defer k.clear()
-	rows, err := r.sealed(k, e)
+	c, err := r.encodeOn(k, e)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+		return closed{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	return rows, nil
+	return c, nil
 }
 
-func (r *Recorder) sealed(k *desk, e *Entry) ([]row, error) {
+func (r *Recorder) encodeOn(k *desk, e *Entry) (closed, error) {
 	d, err := r.digest(k, e)
 	if err != nil {
-		return nil, err
+		return closed{}, err
 	}
-	ended, name, subjects := r.clock.Now(), []byte(e.EventID), e.subjects()
+	ended, subjects := r.clock.Now(), e.subjects()
 	k.describe(e, r.writer, ended, d)
 	if err := k.add(&k.record, false); err != nil {
-		return nil, err
+		return closed{}, err
 	}
-	shared := len(k.encoded)
-	rows := make([]row, len(subjects))
+	out, shared := closed{at: ended.UnixMicro()}, len(k.encoded)
 	for i, about := range subjects {
 		number := 0
 		if len(e.items) > 0 {
 			number = i + 1
 		}
 		if err := k.describePerson(e, about, number, r.subjects); err != nil {
-			return nil, err
+			return closed{}, err
 		}
 		k.encoded = k.encoded[:shared]
 		if err := k.add(&k.person, false); err != nil {
-			return nil, err
+			return closed{}, err
 		}
-		rows[i] = row{event: e.EventID, item: number, at: ended.UnixMicro()}
-		if rows[i].sealed, err = r.seal.Encrypt(k.encoded, name); err != nil {
-			return nil, err
-		}
+		out.plain = appendRecord(out.plain, k.encoded)
 	}
-	return rows, nil
+	return out, nil
 }
 
 // digestKeySize is the size of a record's digest key in bytes.

@@ -2,7 +2,6 @@ package audit
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -29,7 +28,7 @@ type Shipper struct {
 	sink Sink
 	log  *slog.Logger
 
-	held map[int64]bool // records that the receiver refused; they stay in the outbox for an operator
+	held map[int64]bool // rows of one record that the receiver refused; they stay in the outbox for an operator
 }
 
 // NewShipper returns a shipper; Run works.
@@ -37,9 +36,9 @@ func NewShipper(db *sqlkit.DB, seal *keys.AEAD, sink Sink, log *slog.Logger) *Sh
 	return &Shipper{db: db, seal: seal, sink: sink, log: log, held: map[int64]bool{}}
 }
 
-// Bounds of a batch: the receiver takes messages of 256 KiB.
+// Bounds of a batch: the receiver takes messages of 256 KiB. Under load a row holds many records, and otherwise there are few rows.
 const (
-	batchRows  = 512
+	batchRows  = 64
 	batchBytes = 192 << 10
 )
 
@@ -64,7 +63,7 @@ func (s *Shipper) Run(ctx context.Context) error {
 			return nil
 		case <-timer.C:
 		}
-		shipped, err := s.Once(ctx)
+		_, more, err := s.once(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -80,10 +79,10 @@ func (s *Shipper) Run(ctx context.Context) error {
 			s.log.InfoContext(ctx, "records are shipped again", "failures", failures)
 		}
 		rest, failures = 0, 0
-		if shipped < batchRows/2 {
-			timer.Reset(pollEvery)
-		} else {
+		if more {
 			timer.Reset(0)
+		} else {
+			timer.Reset(pollEvery)
 		}
 	}
 }
@@ -91,87 +90,106 @@ func (s *Shipper) Run(ctx context.Context) error {
 // Once ships the oldest records, one batch at most, and tells how many left the outbox. Of several replicas that share the outbox one ships
 // at a time; the others get 0.
 func (s *Shipper) Once(ctx context.Context) (int, error) {
-	release, mine, err := s.db.Claim(ctx, "audit_outbox")
-	if err != nil || !mine {
-		return 0, err
-	}
-	defer release()
-	batch, err := s.read(ctx)
-	if err != nil || len(batch) == 0 {
-		return 0, err
-	}
-	shipped := batch
-	err = s.sink.Ship(ctx, plain(batch))
-	if errs.ReasonOf(err) == commonv1.Reason_REASON_RECORD_INVALID {
-		shipped, err = s.singly(ctx, batch)
-	}
-	if err != nil {
-		return 0, fmt.Errorf("ship records: %w", err)
-	}
-	return len(shipped), s.forget(ctx, shipped)
+	shipped, _, err := s.once(ctx)
+	return shipped, err
 }
 
-// singly ships one record at a time, so that one that is refused does not keep the others back. It stays in the outbox.
-func (s *Shipper) singly(ctx context.Context, batch []waiting) ([]waiting, error) {
-	var shipped []waiting
-	for _, w := range batch {
-		err := s.sink.Ship(ctx, [][]byte{w.plain})
-		if errs.ReasonOf(err) == commonv1.Reason_REASON_RECORD_INVALID {
-			s.held[w.seq] = true
-			s.log.ErrorContext(ctx, "a record can't be kept by the ledger and stays in the outbox", "outbox", w.seq, "error", err.Error())
+// once also tells whether more records are likely to wait.
+func (s *Shipper) once(ctx context.Context) (shipped int, more bool, err error) {
+	release, mine, err := s.db.Claim(ctx, "audit_outbox")
+	if err != nil || !mine {
+		return 0, false, err
+	}
+	defer release()
+	batch, more, err := s.read(ctx)
+	if err != nil || len(batch) == 0 {
+		return 0, false, err
+	}
+	err = s.sink.Ship(ctx, together(batch))
+	if errs.ReasonOf(err) == commonv1.Reason_REASON_RECORD_INVALID {
+		shipped, err = s.singly(ctx, batch)
+		return shipped, true, err
+	}
+	if err != nil {
+		return 0, false, fmt.Errorf("ship records: %w", err)
+	}
+	return len(together(batch)), more, s.forget(ctx, batch)
+}
+
+// singly ships one record at a time, so that one that is refused does not keep the others back. It stays in the outbox, in a row of its own.
+func (s *Shipper) singly(ctx context.Context, batch []group) (shipped int, err error) {
+	for _, g := range batch {
+		var refused []byte
+		for _, record := range g.records {
+			err := s.sink.Ship(ctx, [][]byte{record})
+			switch {
+			case errs.ReasonOf(err) == commonv1.Reason_REASON_RECORD_INVALID && len(g.records) == 1:
+				s.held[g.seq] = true
+				s.log.ErrorContext(ctx, "a record can't be kept by the ledger and stays in the outbox", "outbox", g.seq, "error", err.Error())
+			case errs.ReasonOf(err) == commonv1.Reason_REASON_RECORD_INVALID:
+				refused = appendRecord(refused, record)
+			case err != nil:
+				return shipped, fmt.Errorf("ship records: %w", err)
+			default:
+				shipped++
+			}
+		}
+		if s.held[g.seq] {
 			continue
 		}
-		if err != nil {
-			return nil, err
+		if err := s.replace(ctx, g, refused); err != nil {
+			return shipped, err
 		}
-		shipped = append(shipped, w)
 	}
 	return shipped, nil
 }
 
-// waiting is a record in the outbox.
-type waiting struct {
-	seq   int64
-	plain []byte
-}
-
-func plain(batch []waiting) [][]byte {
-	out := make([][]byte, len(batch))
-	for i := range batch {
-		out[i] = batch[i].plain
-	}
-	return out
-}
-
-// read returns the oldest records that are not held, as many as fit into one message.
-func (s *Shipper) read(ctx context.Context) (out []waiting, err error) {
-	rows, err := s.db.Query(ctx, `SELECT seq, event_id, sealed FROM audit_outbox ORDER BY seq LIMIT $1`, batchRows+len(s.held))
+// replace leaves of a row only the records that were refused, each in a row of its own.
+func (s *Shipper) replace(ctx context.Context, g group, refused []byte) error {
+	records, err := split(refused)
 	if err != nil {
-		return nil, fmt.Errorf("audit: %w", err)
+		return err
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	size := 0
-	for rows.Next() {
-		var w waiting
-		var event string
-		var sealed []byte
-		if err := rows.Scan(&w.seq, &event, &sealed); err != nil {
-			return nil, fmt.Errorf("audit: %w", err)
+	var rows []row
+	for _, record := range records {
+		alone, err := sealGroups(s.seal, appendRecord(nil, record), g.at)
+		if err != nil {
+			return fmt.Errorf("audit: %w", err)
 		}
-		if s.held[w.seq] {
+		rows = append(rows, alone...)
+	}
+	return s.db.InTx(ctx, func(ctx context.Context) error {
+		if err := s.forget(ctx, []group{g}); err != nil {
+			return err
+		}
+		return insert(ctx, s.db, rows)
+	})
+}
+
+func together(batch []group) (records [][]byte) {
+	for _, g := range batch {
+		records = append(records, g.records...)
+	}
+	return records
+}
+
+// read returns the oldest rows that are not held, as many as fit into one message, and whether there may be more.
+func (s *Shipper) read(ctx context.Context) (batch []group, more bool, err error) {
+	rows, err := readGroups(ctx, s.db, s.seal, 0, batchRows+len(s.held))
+	if err != nil {
+		return nil, false, err
+	}
+	size := 0
+	for _, g := range rows {
+		if s.held[g.seq] {
 			continue
 		}
-		if w.plain, err = s.seal.Decrypt(sealed, []byte(event)); err != nil {
-			return nil, fmt.Errorf("audit: record %s: %w", event, err)
+		if size += g.size + len(g.records)*perRecord; size > batchBytes && len(batch) > 0 {
+			return batch, true, nil
 		}
-		if size += len(w.plain) + perRecord; size > batchBytes && len(out) > 0 {
-			break
-		}
-		if out = append(out, w); len(out) == batchRows {
-			break
-		}
+		batch = append(batch, g)
 	}
-	return out, rows.Err()
+	return batch, len(batch) >= batchRows, nil
 }
 
 // perRecord is what a record costs in a message besides itself, at most.
@@ -179,10 +197,7 @@ const perRecord = 8
 
 // forget deletes what was acknowledged: exactly that, run by run of numbers that follow each other, so that nothing that was committed
 // meanwhile between them goes along.
-func (s *Shipper) forget(ctx context.Context, shipped []waiting) error {
-	if len(shipped) == 0 {
-		return nil
-	}
+func (s *Shipper) forget(ctx context.Context, shipped []group) error {
 	return s.db.InTx(ctx, func(ctx context.Context) error {
 		first := shipped[0].seq
 		for i, w := range shipped {

@@ -147,6 +147,61 @@ func TestRefusedRecordWaitsAlone(t *testing.T) {
 	}
 }
 
+// A crowd's records share rows; one of them that is refused waits alone, and the others of its row arrive once.
+func TestRefusedRecordOfAGroup(t *testing.T) {
+	t.Parallel()
+	sqltest.Each(t, func(t *testing.T, db *sqlkit.DB) {
+		b := open(t, db)
+		e := &audit.Entry{EventID: "many", RPC: "refused", Started: started()}
+		must(t, b.CloseRead(t.Context(), e))
+		var crowd sync.WaitGroup
+		for i := range 300 {
+			crowd.Go(func() {
+				e := full(t)
+				if e.EventID = "event-" + strconv.Itoa(i); i%100 == 7 {
+					e.RPC = "refused"
+				}
+				if err := b.CloseRead(t.Context(), e); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		crowd.Wait()
+		r := &receiver{}
+		s := shipper(t, b, r, &suitetest.SafeBuffer{})
+		drain(t, s)
+		drain(t, s)
+		if len(r.order) != 297 || b.left(t) != 4 {
+			t.Errorf("%d arrived, %d left", len(r.order), b.left(t))
+		}
+		for event, times := range r.times {
+			if times != 1 {
+				t.Errorf("%s arrived %d times", event, times)
+			}
+		}
+	})
+}
+
+// The records of a call about very many persons take several rows and several messages, and none is lost.
+func TestLargeEntries(t *testing.T) {
+	t.Parallel()
+	b := memory(t)
+	const persons = 2000
+	e := full(t)
+	for i := range persons {
+		audit.Subject(audit.WithItem(audit.With(t.Context(), e), i), strconv.Itoa(i), false)
+	}
+	must(t, b.CloseRead(t.Context(), e))
+	if got := b.left(t); got != persons {
+		t.Fatalf("%d records", got)
+	}
+	r := &receiver{}
+	drain(t, shipper(t, b, r, &suitetest.SafeBuffer{}))
+	if r.times["event-1"] != persons || r.calls < 2 || b.left(t) != 0 {
+		t.Errorf("%d arrived in %d messages, %d left", r.times["event-1"], r.calls, b.left(t))
+	}
+}
+
 // Whatever fails in between, each record arrives and none leaves the outbox before it has.
 func TestShippingThroughFaults(t *testing.T) {
 	t.Parallel()

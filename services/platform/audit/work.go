@@ -56,22 +56,21 @@ func (r *Recorder) SealWork(w Work, items []WorkItem) (*Sealed, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	out := &Sealed{rows: make([]row, len(items))}
-	ad := []byte(w.EventID)
-	var plain []byte
+	var plain, rest []byte
 	for i := range items {
 		// What all records share is encoded once: two encodings one after the other are one message with the fields of both.
-		if plain, err = r.appendItem(append(plain[:0], head...), i+1, &items[i]); err != nil {
+		if rest, err = r.appendItem(rest[:0], i+1, &items[i]); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 		}
-		sealed, err := r.seal.Encrypt(plain, ad)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
-		}
-		out.rows[i] = row{event: w.EventID, item: i + 1, at: ended.UnixMicro(), sealed: sealed}
+		plain = appendRecord(plain, head, rest)
+	}
+	rows, err := sealGroups(r.seal, plain, ended.UnixMicro())
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	clear(plain)
-	return out, nil
+	clear(rest)
+	return &Sealed{rows: rows}, nil
 }
 
 func (r *Recorder) appendItem(buffer []byte, number int, item *WorkItem) ([]byte, error) {

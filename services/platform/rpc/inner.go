@@ -30,7 +30,6 @@ func (s *Server) audit(next handler) handler {
 			x.Entry = &audit.Entry{Caller: x.Caller, Started: s.clock.Now()} // takes the notes of the steps below and is never written
 			return next(audit.With(ctx, x.Entry), x)
 		}
-		defer s.recorder.Opened()()
 		x.Entry = &audit.Entry{
 			EventID: x.EventID, Method: x.Method, RPC: x.recordedName(), Started: s.clock.Now(), Caller: x.Caller, Via: x.Via,
 			Trace: traceOf(ctx, x.parent), Request: x.Request,

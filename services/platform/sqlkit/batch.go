@@ -6,25 +6,18 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
-	"time"
 )
 
 // BatchConfig bounds a Batcher. Zero values are replaced by the defaults named there.
 type BatchConfig struct {
 	MaxBatch int // most items of one flush; default 256
 	MaxQueue int // most items that wait for a flush; beyond it Add waits; default 4096
-
-	// Coming, if set, tells how many items are queued or under way to it. A flush then waits until most of them are queued, but no
-	// longer than Linger: under load, few large flushes cost far less than many small ones, and a lone item still does not wait.
-	Coming func() int
-	Linger time.Duration // default 2 ms
 }
 
 // Defaults of BatchConfig.
 const (
 	DefaultMaxBatch = 256
 	DefaultMaxQueue = 4096
-	DefaultLinger   = 2 * time.Millisecond
 )
 
 // Batcher joins the items of many callers into few durable writes (group commit). One goroutine flushes whatever has queued up while
@@ -33,15 +26,12 @@ type Batcher[T any] struct {
 	flush    func(ctx context.Context, items []T) error
 	maxBatch int
 	maxQueue int
-	coming   func() int
-	linger   time.Duration
 	wake     chan struct{} // tells the goroutine that there is something to do; holds one token
 	stopped  chan struct{} // closed when the goroutine has ended
 
 	mu     sync.Mutex
 	queue  []*batch[T]   // batches that wait, oldest first; all but the last are full
 	queued int           // items in queue
-	goal   int           // at which number of items the goroutine wants to be woken
 	space  chan struct{} // closed when room is made; nil while nobody waits for it
 	spare  []T           // items of a flushed batch, to be used again
 	closed bool
@@ -61,8 +51,6 @@ func NewBatcher[T any](ctx context.Context, cfg BatchConfig, flush func(ctx cont
 		flush:    flush,
 		maxBatch: cfg.MaxBatch,
 		maxQueue: cfg.MaxQueue,
-		coming:   cfg.Coming,
-		linger:   cfg.Linger,
 		wake:     make(chan struct{}, 1),
 		stopped:  make(chan struct{}),
 	}
@@ -71,9 +59,6 @@ func NewBatcher[T any](ctx context.Context, cfg BatchConfig, flush func(ctx cont
 	}
 	if b.maxQueue <= 0 {
 		b.maxQueue = DefaultMaxQueue
-	}
-	if b.linger <= 0 {
-		b.linger = DefaultLinger
 	}
 	go b.run(context.WithoutCancel(ctx))
 	return b
@@ -128,7 +113,7 @@ func (b *Batcher[T]) tryPut(item T) (mine *batch[T], space chan struct{}, err er
 	mine = b.tail()
 	mine.items = append(mine.items, item)
 	b.queued++
-	if b.queued == 1 || b.queued == b.goal {
+	if b.queued == 1 {
 		b.signal()
 	}
 	return mine, nil, nil
@@ -156,7 +141,6 @@ func (b *Batcher[T]) signal() {
 func (b *Batcher[T]) run(ctx context.Context) {
 	defer close(b.stopped)
 	for {
-		b.gather()
 		next, closed := b.take()
 		switch {
 		case next != nil:
@@ -170,34 +154,6 @@ func (b *Batcher[T]) run(ctx context.Context) {
 		// this takes no time.
 		runtime.Gosched()
 	}
-}
-
-// gather waits until enough items are queued to be worth a flush.
-func (b *Batcher[T]) gather() {
-	if b.coming == nil {
-		return
-	}
-	var late <-chan time.Time
-	for !b.enough() {
-		if late == nil {
-			timer := time.NewTimer(b.linger)
-			defer timer.Stop()
-			late = timer.C
-		}
-		select {
-		case <-b.wake:
-		case <-late:
-			return
-		}
-	}
-}
-
-// enough says whether to flush now, and otherwise sets the goal.
-func (b *Batcher[T]) enough() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.goal = min(max(1, b.coming()*7/8), b.maxBatch) // not all: the last are those that wait for something else
-	return b.queued == 0 || b.queued >= b.goal || b.closed
 }
 
 // take removes the oldest batch from the queue.

@@ -8,11 +8,9 @@ CREATE TABLE keyset (
 
 CREATE TABLE audit_outbox (
     seq BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    event_id TEXT NOT NULL,
-    item INTEGER NOT NULL,
     recorded_at BIGINT NOT NULL,
-    sealed BYTEA NOT NULL,
-    UNIQUE (event_id, item)
+    records INTEGER NOT NULL,
+    sealed BYTEA NOT NULL
 );
 
 CREATE TABLE idempotency (

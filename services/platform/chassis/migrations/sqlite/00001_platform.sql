@@ -8,11 +8,9 @@ CREATE TABLE keyset (
 
 CREATE TABLE audit_outbox (
     seq INTEGER PRIMARY KEY,
-    event_id TEXT NOT NULL,
-    item INTEGER NOT NULL,
     recorded_at INTEGER NOT NULL,
-    sealed BLOB NOT NULL,
-    UNIQUE (event_id, item)
+    records INTEGER NOT NULL,
+    sealed BLOB NOT NULL
 );
 
 CREATE TABLE idempotency (
