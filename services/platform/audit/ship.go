@@ -39,12 +39,12 @@ func NewShipper(db *sqlkit.DB, seal *keys.AEAD, sink Sink, log *slog.Logger) *Sh
 	return &Shipper{db: db, seal: seal, sink: sink, log: log, held: map[int64]bool{}}
 }
 
-// Bounds of what is shipped at once. The receiver takes messages of 256 KiB and works on eight of a sender's at a time. Under load a row holds
+// Bounds of what is shipped at once. The receiver takes messages of 256 KiB and works on 16 of a sender's at a time. Under load a row holds
 // many records, and otherwise there are few rows.
 const (
 	batchBytes  = 192 << 10
-	mostBatches = 8
-	mostRows    = 64
+	mostBatches = 16
+	mostRows    = 128
 )
 
 const (

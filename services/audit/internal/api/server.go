@@ -53,8 +53,9 @@ type Server struct {
 // New returns the server.
 func New(d Deps) *Server { return &Server{d: d} }
 
-// shipAhead is how many batches of a stream are worked on at once: as many as a sender has under way, and as fit into a transaction.
-const shipAhead = 8
+// shipAhead is how many batches of a stream are worked on at once: as many as a sender has under way, half of which become durable while the
+// others are prepared.
+const shipAhead = 16
 
 // Ship implements auditv1.IngestServiceServer.
 func (s *Server) Ship(stream grpc.BidiStreamingServer[auditv1.ShipRequest, auditv1.ShipResponse]) error {

@@ -23,7 +23,7 @@ type shipment struct {
 }
 
 // maxJoined bounds how many batches share a transaction, so that none waits long.
-const maxJoined = 8
+const maxJoined = 16
 
 func newBatcher(ctx context.Context, flush func(context.Context, []*shipment) error) batcher {
 	return sqlkit.NewBatcher(ctx, sqlkit.BatchConfig{MaxBatch: maxJoined, MaxQueue: 64}, flush)
