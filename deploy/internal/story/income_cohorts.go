@@ -131,19 +131,12 @@ func (m *month) shortenings(ctx context.Context, cl incomev1.IncomeServiceClient
 	return m.cohort(ctx, row, func(ctx context.Context, handle string) error {
 		one := m.handle[handle]
 		s := one.Shortening.Shifted(past(one.Shortening.Paid))
-		for _, said := range []struct {
-			by     incomev1.ConsumptionSource
-			months []members.Consumption
-		}{
-			{incomev1.ConsumptionSource_CONSUMPTION_SOURCE_OWN, s.Own}, {incomev1.ConsumptionSource_CONSUMPTION_SOURCE_DFDG, s.DFDG},
-		} {
-			in := &incomev1.RecordConsumptionRequest{Context: m.because(lawShortening), Handle: handle, Source: said.by}
-			for _, c := range said.months {
-				in.Months = append(in.Months, &incomev1.ConsumptionMonth{Month: c.Month, Hours: c.Hours, Used: c.Used})
-			}
-			if _, err := cl.RecordConsumption(ctx, in); err != nil {
-				return err
-			}
+		err := errors.Join(
+			m.consumed(ctx, cl, handle, incomev1.ConsumptionSource_CONSUMPTION_SOURCE_OWN, s.Own),
+			m.consumed(ctx, cl, handle, incomev1.ConsumptionSource_CONSUMPTION_SOURCE_DFDG, s.DFDG),
+		)
+		if err != nil {
+			return err
 		}
 		in := &incomev1.AssessShorteningRequest{
 			Context: m.because(lawShortening), Handle: handle, Month: s.Paid, Status: insured(s.PartTime), FormerFund: s.Former,
@@ -169,6 +162,18 @@ func (m *month) shortenings(ctx context.Context, cl incomev1.IncomeServiceClient
 		}
 		return shortened(got.GetDecision(), s.After)
 	})
+}
+
+// consumed records what a source says.
+func (m *month) consumed(
+	ctx context.Context, cl incomev1.IncomeServiceClient, handle string, by incomev1.ConsumptionSource, months []members.Consumption,
+) error {
+	in := &incomev1.RecordConsumptionRequest{Context: m.because(lawShortening), Handle: handle, Source: by}
+	for _, c := range months {
+		in.Months = append(in.Months, &incomev1.ConsumptionMonth{Month: c.Month, Hours: c.Hours, Used: c.Used})
+	}
+	_, err := cl.RecordConsumption(ctx, in)
+	return err
 }
 
 func shortened(d *incomev1.Decision, want members.Shortened) error {

@@ -146,7 +146,7 @@ type Decision struct {
 	Codes   []rule.Code
 
 	Figures
-	Basis   Basis
+	Basis Basis
 
 	Version   string // of the rule's values
 	Digest    []byte // keyed, of everything that went in
