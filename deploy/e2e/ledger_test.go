@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -44,21 +45,7 @@ func TestLedgerThroughKills(t *testing.T) {
 					t.Errorf("event %s was acknowledged and has %d records", e, n)
 				}
 			}
-			var stands map[string]int
-			eventually(t, "a checkpoint over every record", func() bool {
-				stands = f.exported(t)
-				for _, e := range events {
-					if stands[e] == 0 {
-						return false
-					}
-				}
-				return true
-			})
-			for e, n := range stands {
-				if n != 1 {
-					t.Errorf("event %s stands in the ledger %d times", e, n)
-				}
-			}
+			stands := f.stands(t, events)
 			t.Logf("%d kills, %d acknowledged exchanges, %d in the ledger", kills(t), len(events), len(stands))
 		})
 	}
@@ -102,6 +89,21 @@ func (f *fixture) killDuringLoad(t *testing.T, victims ...string) []string {
 		t.Fatalf("only %d calls were answered: %v", len(l.events), l.failures())
 	}
 	return l.events
+}
+
+// stands waits until the ledger holds the events and demands that it holds each once; it returns how often each stands there.
+func (f *fixture) stands(t *testing.T, events []string) (stands map[string]int) {
+	t.Helper()
+	eventually(t, "a checkpoint over every record", func() bool {
+		stands = f.exported(t)
+		return !slices.ContainsFunc(events, func(e string) bool { return stands[e] == 0 })
+	})
+	for e, n := range stands {
+		if n != 1 {
+			t.Errorf("event %s stands in the ledger %d times", e, n)
+		}
+	}
+	return stands
 }
 
 // exported exports the ledger, has it verified, and counts its records by event.

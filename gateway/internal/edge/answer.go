@@ -18,9 +18,9 @@ import (
 const (
 	// EventIDHeader names the audit record of the call.
 	EventIDHeader = "Samvirke-Event-Id"
-	// RateLimitHeader and PolicyHeader tell how a quota stands (draft-ietf-httpapi-ratelimit-headers).
-	RateLimitHeader = "RateLimit"
-	PolicyHeader    = "RateLimit-Policy"
+	// RateLimitHeader and PolicyHeader tell how a quota stands (draft-ietf-httpapi-ratelimit-headers), written as net/http writes them.
+	RateLimitHeader = "Ratelimit"
+	PolicyHeader    = "Ratelimit-Policy"
 )
 
 // quotaName is the name under which the quota of the agreement stands in both headers.
@@ -38,10 +38,10 @@ func answered(ctx context.Context, w http.ResponseWriter) {
 		return
 	}
 	for _, m := range []metadata.MD{md.HeaderMD, md.TrailerMD} {
-		if v := m.Get(rpc.EventIDTrailer); len(v) > 0 {
+		if v := m[rpc.EventIDTrailer]; len(v) > 0 {
 			w.Header().Set(EventIDHeader, v[0])
 		}
-		if v := m.Get(rpc.QuotaHeader); len(v) > 0 {
+		if v := m[rpc.QuotaHeader]; len(v) > 0 {
 			limits(w.Header(), v[0])
 		}
 	}

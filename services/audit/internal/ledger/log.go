@@ -39,7 +39,12 @@ type log struct {
 }
 
 // openLog opens the log of a shard in a folder of its own. Its first checkpoint needs the signer.
-func openLog(ctx context.Context, dir, origin string, shard uint32, signer Signer) (*log, error) {
+func openLog(ctx context.Context, dir, origin string, shard uint32, signer Signer) (_ *log, err error) {
+	defer func() {
+		if r := recover(); r != nil { // Tessera panics where it can't make its lock
+			err = fmt.Errorf("log %d: %v", shard, r)
+		}
+	}()
 	l := &log{shard: shard, origin: proofs.Origin(origin, shard), dir: filepath.Join(dir, strconv.FormatUint(uint64(shard), 10))}
 	l.files = client.FileFetcher{Root: l.dir}
 	if err := os.MkdirAll(l.dir, 0o700); err != nil {
@@ -64,11 +69,18 @@ func openLog(ctx context.Context, dir, origin string, shard uint32, signer Signe
 	return l, nil
 }
 
+// stateDir is the folder in a log's own in which Tessera keeps its state and its locks.
+const stateDir = ".state"
+
 // errOrder means that the log gave a leaf another index than the database: the one is not the log of the other.
 var errOrder = errors.New("the log and the database disagree about the place of a record")
 
 // append adds the leaves, which must begin at l.next, and waits until they are part of the tree.
 func (l *log) append(ctx context.Context, leaves []store.Leaf) error {
+	// Where its folder is gone, Tessera panics on a goroutine of its own.
+	if _, err := os.Stat(filepath.Join(l.dir, stateDir)); err != nil {
+		return fmt.Errorf("log %d: %w", l.shard, err)
+	}
 	futures := make([]tessera.IndexFuture, len(leaves))
 	for i := range leaves {
 		if leaves[i].ID.Index() != l.next+uint64(i) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -45,17 +46,37 @@ func New(conn grpc.ClientConnInterface, cfg Config, log *slog.Logger) (*Client, 
 	return &Client{rpc: identityv1.NewIdentityServiceClient(conn), cfg: cfg, log: log}, nil
 }
 
-// Standing implements core.Identity. Of a handle that the identity service does not know nothing is given out: it knows more than the
+// atOnce bounds how many questions are under way for one call.
+const atOnce = 16
+
+// Standings implements core.Identity. Of a handle that the identity service does not know nothing is given out: it knows more than the
 // member base does.
-func (c *Client) Standing(ctx context.Context, controller, handle string, address bool) core.Standing {
-	unreachable := core.Standing{Protected: true, Unreachable: true}
+func (c *Client) Standings(ctx context.Context, controller string, handles []string, address bool) []core.Standing {
+	out := make([]core.Standing, len(handles))
+	for i := range out {
+		out[i] = core.Standing{Protected: true, Unreachable: true}
+	}
 	ctx, why, err := c.inTheNameOf(ctx, controller)
 	if err != nil {
 		c.log.ErrorContext(ctx, "the identity service can't be asked", "error", err)
-		return unreachable
+		return out
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
+	var all sync.WaitGroup
+	places := make(chan struct{}, atOnce)
+	for i, handle := range handles {
+		places <- struct{}{}
+		all.Go(func() {
+			defer func() { <-places }()
+			out[i] = c.one(ctx, why, handle, address)
+		})
+	}
+	all.Wait()
+	return out
+}
+
+func (c *Client) one(ctx context.Context, why *commonv1.RequestContext, handle string, address bool) core.Standing {
 	if address {
 		out, err := c.rpc.GetPostalAddress(ctx, &identityv1.GetPostalAddressRequest{Context: why, Handle: handle})
 		return c.standing(ctx, out.GetProtection(), toAddress(out.GetAddress()), err)

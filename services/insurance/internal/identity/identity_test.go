@@ -46,7 +46,7 @@ func ask(t *testing.T, c *conn, controller string, address bool) core.Standing {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return client.Standing(t.Context(), controller, "k00000001.AAAAAAAAAAAAAAAAAAAAAAAAAAA", address)
+	return client.Standings(t.Context(), controller, []string{"k00000001.AAAAAAAAAAAAAAAAAAAAAAAAAAA"}, address)[0]
 }
 
 // Only a clear "not protected" opens anything (domain rule B.10, 1).
