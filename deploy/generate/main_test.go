@@ -39,7 +39,7 @@ func generated(t *testing.T, members string) map[string][]byte {
 func TestGenerate(t *testing.T) {
 	t.Parallel()
 	files, again := generated(t, "300"), generated(t, "300")
-	if len(files) != 5 {
+	if len(files) != 8 {
 		t.Errorf("%d files", len(files))
 	}
 	for name, raw := range files {
@@ -47,7 +47,7 @@ func TestGenerate(t *testing.T) {
 			t.Errorf("%s is another one the second time", name)
 		}
 	}
-	for name, want := range map[string]int{"members.jsonl": 300, "cards.jsonl": 150, "expected.csv": 151} {
+	for name, want := range map[string]int{"members.jsonl": 300, "cards.jsonl": 150, "expected.csv": 151, "karens.jsonl": 22, "shortenings.jsonl": 14, "transfers.jsonl": 42} {
 		if n := bytes.Count(files[name], []byte("\n")); n != want {
 			t.Errorf("%s: %d lines, want %d", name, n, want)
 		}
