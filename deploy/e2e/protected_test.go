@@ -33,7 +33,7 @@ func sharing(_ *testing.T, c *setup) {
 // question passes. Turns are taken, so that whatever else the machine does hits both, and the medians may differ by half; a noisy go is
 // tried again.
 //
-// covers: PAR-09
+// covers: B.10 I05
 func TestProtectedLooksUnknownOverREST(t *testing.T) {
 	t.Parallel()
 	f := start(t, sharing)
@@ -46,7 +46,7 @@ func TestProtectedLooksUnknownOverREST(t *testing.T) {
 		body, err := protojson.Marshal(&insurancev1.GetSharedSubjectRequest{Context: f.offer(), PartnerSubjectId: subject})
 		must(t, err)
 		began := time.Now()
-		resp, err := client.Post(url+"/v1/shared-subjects:fetch", "application/json", bytes.NewReader(body)) //nolint:noctx // bounded by the client
+		resp, err := client.Post(url+"/v1/shared-subjects:fetch", "application/json", bytes.NewReader(body))
 		must(t, err)
 		got, err := io.ReadAll(resp.Body)
 		took = time.Since(began)
@@ -115,7 +115,7 @@ func (f *fixture) sharedAndThenProtected(t *testing.T) string {
 	t.Helper()
 	ctx, cast := t.Context(), f.scene.Cast
 	var who people.Person
-	for who = range people.Members(1) { //nolint:revive // the first is taken
+	for who = range people.Members(1) {
 	}
 	line, err := people.Line(who)
 	must(t, err)
