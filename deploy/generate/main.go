@@ -9,6 +9,11 @@
 //	eindkomst.txt             what employers report to eIndkomst: a file for the simulator's /v1/eindkomst/upload
 //	eindkomst-corrections.txt what they report later on
 //	expected.csv              outcome, hours and amount of each Danish member, taken from the table and not from any service
+//	waiting-days.jsonl        benefit periods of the § 56a cohort, with the decisions that must come of them (B.2)
+//	shortenings.jsonl         consumption of the § 56b cohort, likewise (B.3)
+//	incomes.jsonl             twelve months of the Swedish ones, likewise (B.12)
+//	transfers.jsonl           applications of those who move, with the days that must come of them (B.9)
+//	sharing.jsonl             protection, opt-out and consent of those who have any, with what must come of a campaign (B.8)
 //
 // The same number of members gives the same files everywhere.
 package main
@@ -64,6 +69,8 @@ func run(args []string, out io.Writer) error {
 		write func(io.Writer, []members.Member) error
 	}{
 		{"members.jsonl", writeMembers}, {"cards.jsonl", writeCards}, {"expected.csv", writeExpected},
+		{"waiting-days.jsonl", cohort(waitingDays)}, {"shortenings.jsonl", cohort(shortenings)}, {"incomes.jsonl", cohort(incomes)},
+		{"transfers.jsonl", cohort(transfers)}, {"sharing.jsonl", cohort(sharing)},
 		{"eindkomst.txt", func(w io.Writer, all []members.Member) error {
 			return upload.WriteReports(w, created, members.Uploads(all))
 		}},
@@ -100,17 +107,13 @@ func write(path string, all []members.Member, fill func(io.Writer, []members.Mem
 
 // line is a member in members.jsonl.
 type line struct {
-	Index      int             `json:"index"`
-	Country    string          `json:"country"`
-	Number     string          `json:"number"`
-	Born       string          `json:"born"`
-	Status     string          `json:"status,omitempty"`
-	Scenario   string          `json:"scenario,omitempty"`
-	Protected  bool            `json:"protected,omitempty"`
-	Karens     string          `json:"karens,omitempty"`
-	Shortening string          `json:"shortening,omitempty"`
-	Transfer   string          `json:"transfer,omitempty"`
-	Income     *members.Income `json:"income,omitempty"`
+	Index      int    `json:"index"`
+	Country    string `json:"country"`
+	Number     string `json:"number"`
+	Born       string `json:"born"`
+	Status     string `json:"status,omitempty"`
+	Scenario   string `json:"scenario,omitempty"`
+	Protection string `json:"protection,omitempty"`
 }
 
 // card is a benefit card in cards.jsonl. Hours are hundredths of hours, amounts øre.
@@ -144,8 +147,8 @@ func writeMembers(w io.Writer, all []members.Member) error {
 	for i := range all {
 		m := &all[i]
 		err := enc.Encode(line{
-			Index: m.Index, Country: m.Country, Number: m.Number, Born: m.Born, Status: status(m), Scenario: m.Scenario.Name, Protected: m.Scenario.Protected,
-			Karens: m.Karens, Shortening: m.Shortening, Transfer: m.Transfer, Income: m.Income,
+			Index: m.Index, Country: m.Country, Number: m.Number, Born: m.Born, Status: status(m), Scenario: m.Scenario.Name,
+			Protection: m.Protection,
 		})
 		if err != nil {
 			return err

@@ -1,7 +1,7 @@
 package members
 
 import (
-	"strconv"
+	"fmt"
 	"testing"
 )
 
@@ -98,20 +98,86 @@ func TestStatus(t *testing.T) {
 	}
 }
 
+// The cohorts are those of domain.md, D.2: who is in one, and every row in turn.
 func TestCohorts(t *testing.T) {
 	t.Parallel()
 	seen := map[string]int{}
-	for _, m := range First(3000) {
-		for _, row := range []string{m.Karens, m.Shortening, m.Transfer} {
+	in := func(m *Member, what string, row string, is, must bool) {
+		if is != must {
+			t.Errorf("member %d, %s: %v, want %v", m.Index, what, is, must)
+		}
+		if is {
 			seen[row]++
+		}
+	}
+	rowOf := func(m *Member) (karens, shortening, transfer string) {
+		if m.Karens != nil {
+			karens = m.Karens.Row
+		}
+		if m.Shortening != nil {
+			shortening = m.Shortening.Row
+		}
+		if m.Transfer != nil {
+			transfer = m.Transfer.Row
+		}
+		return karens, shortening, transfer
+	}
+	all := First(3000)
+	for i := range all {
+		m := &all[i]
+		nth, dane := m.Index/2, m.Country == Denmark
+		karens, shortening, transfer := rowOf(m)
+		in(m, "§ 56a", karens, karens != "", dane && nth%7 == 0)
+		in(m, "§ 56b", shortening, shortening != "", dane && nth%11 == 0)
+		in(m, "transfer", transfer, transfer != "", dane && nth%13 == 0 || !dane && nth%5 == 0)
+		in(m, "protection", m.Protection, m.Protection != "", m.Index%17 == 0 || m.Scenario.Name == "PROTECTED")
+		in(m, "opt-out", "opt-out", m.OptedOut, m.Index%6 == 0)
+		in(m, "consent", "consent", m.Consented, m.Index%9 == 0)
+		if (m.Protection != "" && m.Protection[:2] != m.Country) || (m.Transfer != nil && m.Transfer.Country != m.Country) {
+			t.Errorf("member %d has what those of another country have", m.Index)
 		}
 	}
 	for letter, rows := range map[string]int{"K": 14, "S": 17, "T": 10} {
 		for n := 1; n <= rows; n++ {
-			row := letter + strconv.Itoa(n/10) + strconv.Itoa(n%10)
-			if seen[row] == 0 {
+			if row := fmt.Sprintf("%s%02d", letter, n); seen[row] == 0 {
 				t.Errorf("nobody lives through %s", row)
 			}
+		}
+	}
+	for _, level := range []string{"DK_NAME_ADDRESS", "DK_SPECIAL", "SE_SECRECY_MARK", "SE_PROTECTED_REGISTRATION"} {
+		if seen[level] == 0 {
+			t.Errorf("nobody has %s", level)
+		}
+	}
+}
+
+// The tables' own conditions, from the words of domain.md.
+func TestTablesSayWhatTheySay(t *testing.T) {
+	t.Parallel()
+	sums := map[string]int64{"S01": 7695_84, "S02": 7856_17, "S03": 6240_00, "S04": 7696_00, "S05": 7695_99, "S06": 7700_00, "S11": 6300_00, "S12": 6300_00, "S17": 12_700_00}
+	for _, l := range Ledgers() {
+		sum := int64(0)
+		for _, m := range l.Months {
+			sum += m.Hours
+		}
+		if want, ok := sums[l.Row]; ok && sum != want {
+			t.Errorf("%s: %d, want %d", l.Row, sum, want)
+		}
+		if l.Expected.Left+l.Expected.Hours != l.Left {
+			t.Errorf("%s: %+v", l.Row, l.Expected)
+		}
+	}
+	hours := map[string]int64{"K01": 148_00, "K02": 148_01, "K03": 97_00, "K04": 97_01, "K12": 148_00, "K14": 200_00}
+	for _, c := range Chains() {
+		sum := int64(0)
+		for _, m := range c.Months {
+			sum += m.Card
+		}
+		if want := hours[c.Row]; sum != want {
+			t.Errorf("%s: %d, want %d", c.Row, sum, want)
+		}
+		if c.Months[0].Month != c.Placed[:7] {
+			t.Errorf("%s: placed %s, begins %s", c.Row, c.Placed, c.Months[0].Month)
 		}
 	}
 }

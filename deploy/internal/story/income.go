@@ -189,7 +189,7 @@ func (m *month) card(i int) *incomev1.MemberMonth {
 	one := &m.members[i]
 	s := one.Scenario
 	out := &incomev1.MemberMonth{
-		Handle: m.handleOf(i), Status: incomev1.InsuranceStatus_INSURANCE_STATUS_FULL_TIME, MonthlyRate: one.Rate(), Protected: s.Protected,
+		Handle: m.handleOf(i), Status: incomev1.InsuranceStatus_INSURANCE_STATUS_FULL_TIME, MonthlyRate: one.Rate(), Protected: one.Protected(),
 		PlacementMonth: s.Placement,
 		Card: &incomev1.BenefitCard{
 			DeclaredHours: s.Declared, DeclaredIncome: one.DeclaredIncome(), EntryCount: int32(s.Count), PrecisionMinutes: int32(s.Precision), //nolint:gosec // small
