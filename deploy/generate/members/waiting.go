@@ -57,12 +57,15 @@ func period(placed string, hours ...int64) []BenefitMonth {
 	return out
 }
 
+// june is the waiting month of most rows.
+const june = "2026-06"
+
 func deducted(waiting, month string, amount int64, codes ...string) WaitingDay {
 	return WaitingDay{Outcome: "DEDUCT", Codes: codes, Waiting: waiting, Deducted: month, Amount: amount}
 }
 
-func spared(waiting, code string) WaitingDay {
-	return WaitingDay{Outcome: "NO_DEDUCTION", Codes: []string{code}, Waiting: waiting}
+func spared(code string) WaitingDay {
+	return WaitingDay{Outcome: "NO_DEDUCTION", Codes: []string{code}, Waiting: june}
 }
 
 // chain is a row of which nothing is known later.
@@ -79,7 +82,7 @@ func chain(row, placed string, partTime bool, hours []int64, expected WaitingDay
 
 // Chains are the rows K01 to K14.
 func Chains() []Chain {
-	const march, june = "2026-03-02", "2026-06"
+	const march = "2026-03-02"
 	none := make([]int64, 4)
 	sick := func(m []BenefitMonth) { m[1].Relief, m[1].Benefit = true, false }
 	subsidy := func(m []BenefitMonth) {
@@ -87,7 +90,7 @@ func Chains() []Chain {
 			m[i].Benefit, m[i].Excused = false, true
 		}
 	}
-	k09 := chain("K09", march, false, make([]int64, 8), spared(june, "NO_BENEFIT"), func(m []BenefitMonth) { m[3].Benefit = false })
+	k09 := chain("K09", march, false, make([]int64, 8), spared("NO_BENEFIT"), func(m []BenefitMonth) { m[3].Benefit = false })
 	k09.Expected = append(k09.Expected, deducted("2026-10", "2026-10", dayFull))
 	k10 := chain("K10", march, false, make([]int64, 8), deducted(june, "2026-08", dayFull, "POSTPONED"), subsidy)
 	k10.Expected = append(k10.Expected, deducted("2026-10", "2026-10", dayFull))
@@ -96,18 +99,18 @@ func Chains() []Chain {
 	k12 := chain("K12", march, false, []int64{4000, 4000, 4000, 2800}, deducted(june, june, dayFull, "PROVISIONAL"),
 		func(m []BenefitMonth) { m[3].Register, m[3].Complete = 0, false })
 	k12.Later = period(march, 4000, 4000, 4000, 2850)
-	k12.After = []WaitingDay{{Outcome: "REVERSED", Codes: []string{"PROVISIONAL"}, Waiting: june, Deducted: june, Amount: dayFull}, spared(june, "HOURS")}
+	k12.After = []WaitingDay{{Outcome: "REVERSED", Codes: []string{"PROVISIONAL"}, Waiting: june, Deducted: june, Amount: dayFull}, spared("HOURS")}
 	return []Chain{
 		chain("K01", march, false, []int64{4000, 4000, 4000, 2800}, deducted(june, june, dayFull)),
-		chain("K02", march, false, []int64{4000, 4000, 4000, 2801}, spared(june, "HOURS")),
+		chain("K02", march, false, []int64{4000, 4000, 4000, 2801}, spared("HOURS")),
 		chain("K03", march, true, []int64{2500, 2500, 2500, 2200}, deducted(june, june, dayPart)),
-		chain("K04", march, true, []int64{2500, 2500, 2500, 2201}, spared(june, "HOURS")),
+		chain("K04", march, true, []int64{2500, 2500, 2500, 2201}, spared("HOURS")),
 		chain("K05", "2026-03-31", false, none, deducted(june, june, dayFull)),
 		chain("K06", "2025-08-01", false, none, deducted("2025-11", "2025-11", dayFull)),
 		chain("K07", march, false, make([]int64, 5), deducted("2026-07", "2026-07", dayFull, "EXTENDED"), sick),
 		chain("K08", march, false, none, deducted(june, june, dayFull), func(m []BenefitMonth) { m[1].Relief = true }),
 		k09, k10, k11, k12,
 		chain("K13", "2026-11-10", false, none, deducted("2027-02", "2027-02", dayFull)),
-		chain("K14", march, false, []int64{20000, 0, 0, 0}, spared(june, "HOURS")),
+		chain("K14", march, false, []int64{20000, 0, 0, 0}, spared("HOURS")),
 	}
 }
