@@ -4,16 +4,14 @@
 //
 // DIR must be new. It gets
 //
-//	members.jsonl             who they are
+//	members.jsonl             who they are, and in which cohorts beside the month: protection, opt-outs, consents, Swedish incomes
 //	cards.jsonl               the benefit cards of the Danish ones
 //	eindkomst.txt             what employers report to eIndkomst: a file for the simulator's /v1/eindkomst/upload
 //	eindkomst-corrections.txt what they report later on
 //	expected.csv              outcome, hours and amount of each Danish member, taken from the table and not from any service
-//	waiting-days.jsonl        benefit periods of the § 56a cohort, with the decisions that must come of them (B.2)
-//	shortenings.jsonl         consumption of the § 56b cohort, likewise (B.3)
-//	incomes.jsonl             twelve months of the Swedish ones, likewise (B.12)
-//	transfers.jsonl           applications of those who move, with the days that must come of them (B.9)
-//	sharing.jsonl             protection, opt-out and consent of those who have any, with what must come of a campaign (B.8)
+//	karens.jsonl              benefit periods of § 56a with the waiting days that must come of them
+//	shortenings.jsonl         ledgers of § 56b with what must come of them
+//	transfers.jsonl           fund transfers with their dates
 //
 // The same number of members gives the same files everywhere.
 package main
@@ -69,8 +67,9 @@ func run(args []string, out io.Writer) error {
 		write func(io.Writer, []members.Member) error
 	}{
 		{"members.jsonl", writeMembers}, {"cards.jsonl", writeCards}, {"expected.csv", writeExpected},
-		{"waiting-days.jsonl", cohort(waitingDays)}, {"shortenings.jsonl", cohort(shortenings)}, {"incomes.jsonl", cohort(incomes)},
-		{"transfers.jsonl", cohort(transfers)}, {"sharing.jsonl", cohort(sharing)},
+		{"karens.jsonl", cohort(func(m *members.Member) *members.Karens { return m.Karens })},
+		{"shortenings.jsonl", cohort(func(m *members.Member) *members.Shortening { return m.Shortening })},
+		{"transfers.jsonl", cohort(func(m *members.Member) *members.Transfer { return m.Transfer })},
 		{"eindkomst.txt", func(w io.Writer, all []members.Member) error {
 			return upload.WriteReports(w, created, members.Uploads(all))
 		}},
@@ -107,13 +106,17 @@ func write(path string, all []members.Member, fill func(io.Writer, []members.Mem
 
 // line is a member in members.jsonl.
 type line struct {
-	Index      int    `json:"index"`
-	Country    string `json:"country"`
-	Number     string `json:"number"`
-	Born       string `json:"born"`
-	Status     string `json:"status,omitempty"`
-	Scenario   string `json:"scenario,omitempty"`
-	Protection string `json:"protection,omitempty"`
+	Index      int             `json:"index"`
+	Country    string          `json:"country"`
+	Number     string          `json:"number"`
+	Born       string          `json:"born"`
+	Status     string          `json:"status,omitempty"`
+	Scenario   string          `json:"scenario,omitempty"`
+	Protected  bool            `json:"protected,omitempty"`
+	Protection string          `json:"protection,omitempty"` // level, for the cohort
+	OptedOut   string          `json:"opted_out,omitempty"`
+	Consented  string          `json:"consented,omitempty"`
+	Income     *members.Income `json:"income,omitempty"`
 }
 
 // card is a benefit card in cards.jsonl. Hours are hundredths of hours, amounts øre.
@@ -147,14 +150,34 @@ func writeMembers(w io.Writer, all []members.Member) error {
 	for i := range all {
 		m := &all[i]
 		err := enc.Encode(line{
-			Index: m.Index, Country: m.Country, Number: m.Number, Born: m.Born, Status: status(m), Scenario: m.Scenario.Name,
-			Protection: m.Protection,
+			Index: m.Index, Country: m.Country, Number: m.Number, Born: m.Born, Status: status(m), Scenario: m.Scenario.Name, Protected: m.Protected(),
+			Protection: m.Protection, OptedOut: m.OptedOut, Consented: m.Consented, Income: m.Income,
 		})
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// cohort writes the rows that members live through beside the month.
+func cohort[T any](row func(*members.Member) *T) func(io.Writer, []members.Member) error {
+	return func(w io.Writer, all []members.Member) error {
+		enc := json.NewEncoder(w)
+		for i := range all {
+			m := &all[i]
+			if r := row(m); r != nil {
+				if err := enc.Encode(struct {
+					Index  int    `json:"index"`
+					Number string `json:"number"`
+					Row    *T     `json:"row"`
+				}{m.Index, m.Number, r}); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
 }
 
 func writeCards(w io.Writer, all []members.Member) error {

@@ -25,16 +25,16 @@ type Member struct {
 	// Danish members.
 	PartTime   bool
 	Scenario   Scenario
-	Wage       int64   // øre an hour
-	Karens     *Chain  // row of B.2 that the member lives through as well; nil for none
-	Shortening *Ledger // row of B.3
+	Wage       int64       // øre an hour
+	Karens     *Karens     // row of B.2 that the member lives through as well, or nil
+	Shortening *Shortening // row of B.3, or nil
 	// Swedish members.
 	Income *Income // row of B.12
-	// All members.
-	Transfer   *Move  // row of B.9
-	Protection string // level, or ""
-	OptedOut   bool   // of marketing, on the day OptedOut
-	Consented  bool   // to marketing, on the day Consented
+	// Members of both countries.
+	Transfer   *Transfer // row of B.9, or nil
+	Protection string    // level of B.10, or ""
+	OptedOut   string    // day of an opt-out, or ""
+	Consented  string    // day of a consent, or ""
 }
 
 // Report is what an employer reported.
@@ -86,23 +86,10 @@ func (g *Generator) Next() Member {
 		m.Number, born = g.register.swede(born, &draws, i%25 == 19)
 		m.swede(i)
 	}
-	m.overlay(i / 2)
+	m.cohorts(i)
 	m.Born = born.Format(time.DateOnly)
 	m.Wage = 180_00 + int64(draws.next()%12_001)
 	return m
-}
-
-func (m *Member) dane(i int) {
-	nth := i / 2
-	rows := len(Scenarios(false))
-	m.PartTime = (i/(2*rows))%4 == 3
-	m.Scenario = Scenarios(m.PartTime)[nth%rows]
-}
-
-func (m *Member) swede(i int) {
-	nth := i / 2
-	rows := Incomes()
-	m.Income = &rows[nth%len(rows)]
 }
 
 // pay is the income of so many hours, half up to whole øre.
@@ -149,6 +136,9 @@ func Employer(n int) string {
 	return fmt.Sprintf("%s%d", seven, ((11-sum%11)%11+1)%10)
 }
 
+// Protected says whether name and address are, by the month's scenario or the cohort.
+func (m *Member) Protected() bool { return m.Scenario.Protected || m.Protection != "" }
+
 // Expected is the outcome of the first matching.
 func (m *Member) Expected() Expected {
 	return m.expected(m.Scenario.Outcome, m.Scenario.Hours)
@@ -157,14 +147,13 @@ func (m *Member) Expected() Expected {
 // ExpectedAfter is the outcome of the matching after the correction; false if there is none.
 func (m *Member) ExpectedAfter() (Expected, bool) {
 	if m.Scenario.After != "" && m.Protected() {
-		// Nobody has decided the first one yet, so nothing was regulated: all of the difference is new.
-		return m.expected(Recover, m.Scenario.Hours-m.Scenario.AfterHours), true
+		// Nobody has decided the first one yet, so it is not in force: the whole difference is to be regulated.
+		return m.expected(Recover, m.Scenario.Corrected[0]-m.Scenario.Declared), true
 	}
 	return m.expected(m.Scenario.After, m.Scenario.AfterHours), m.Scenario.After != ""
 }
 
 func (m *Member) expected(outcome string, hours int64) Expected {
-	// What is incomplete is tried again, whoever the member is.
 	human := m.Protected() && outcome != Incomplete || m.Scenario.Remark || outcome == IncomeOnly
 	return Expected{Outcome: outcome, Hours: hours, Amount: Amount(hours, m.PartTime), Automatic: !human}
 }

@@ -65,6 +65,9 @@ type Store interface {
 	// and case matters. Errors: ErrNotFound, ErrUnavailable.
 	ByHandle(ctx context.Context, controller, handle string) (Row, error)
 
+	// ByHandles is ByHandle for many, asked in one go, in their order; nil stands for a handle that was not found. Errors: ErrUnavailable.
+	ByHandles(ctx context.Context, controller string, handles []string) ([]*Row, error)
+
 	// KeepHandle returns the handle that the controller has for the row already (the oldest, if a merger left several), or else keeps and
 	// returns the one given. Keeping the same handle again changes nothing. Errors: ErrNotFound if there is no such row, ErrUnavailable.
 	KeepHandle(ctx context.Context, controller, handle string, row int64, now time.Time) (string, error)
