@@ -25,14 +25,16 @@ func TestSharingCohort(t *testing.T) {
 	must(t, err)
 	defer func() { must(t, file.Close()) }()
 	type person struct {
-		Index      int    `json:"index"`
-		Protection string `json:"protection"`
-		OptedOut   string `json:"opted_out_on"`
-		Consented  string `json:"consented_on"`
-		Campaign   []struct {
-			Day     string   `json:"day"`
-			Reasons []string `json:"reasons"`
-		} `json:"campaign"`
+		Index     int  `json:"index"`
+		Protected bool `json:"protected"`
+		Row       struct {
+			OptedOut  string `json:"opted_out"`
+			Consented string `json:"consented"`
+			Campaign  []struct {
+				Day     string   `json:"day"`
+				Reasons []string `json:"reasons"`
+			} `json:"campaign"`
+		} `json:"row"`
 	}
 	var people []person
 	for lines := bufio.NewScanner(file); lines.Scan(); {
@@ -47,7 +49,7 @@ func TestSharingCohort(t *testing.T) {
 	}
 	w := start(t, func(o *suitetest.Options, _ *insurance.Config) {
 		clock, _ := o.Clock.(*shifted)
-		clock.Advance(noon("2026-04-01").Sub(clock.Now())) // when the opt-outs are
+		clock.Advance(noon("2026-03-01").Sub(clock.Now())) // when the opt-outs are
 	})
 	fund := w.as(minDK, minDK)
 	members := make([]*insurancev1.Member, 0, len(people))
@@ -61,32 +63,32 @@ func TestSharingCohort(t *testing.T) {
 		members = members[n:]
 	}
 	for _, p := range people {
-		if p.Protection != "" {
+		if p.Protected {
 			w.register.set(handle(p.Index), core.Standing{Protected: true})
 		}
-		if p.OptedOut != "" {
+		if p.Row.OptedOut != "" {
 			must(t, fund.optOut(p.Index))
 		}
-		if p.Consented != "" {
+		if p.Row.Consented != "" {
 			_, err := fund.fund.RecordConsent(t.Context(), &insurancev1.RecordConsentRequest{
 				Context: fund.rights(), Handle: handle(p.Index), ConsentId: "c-1", ConsentedPurpose: marketing, ThirdPartyChannels: true,
-				RegisteredOn: dateOf(noon(p.Consented)), Channels: []insurancev1.ContactChannel{phoned},
+				RegisteredOn: dateOf(noon(p.Row.Consented)), Channels: []insurancev1.ContactChannel{phoned},
 			})
 			must(t, err)
 		}
 	}
 	shared := 0
 	for day := range 2 {
-		w.later(noon(people[0].Campaign[day].Day).Sub(w.clock.Now()))
+		w.later(noon(people[0].Row.Campaign[day].Day).Sub(w.clock.Now()))
 		must(t, fund.agree(campaign, insurancev1.PartnerClass_PARTNER_CLASS_PROCESSOR, marketing, consented, func(a *insurancev1.PartnerAgreement) { a.Version = uint32(day + 1) }))
 		for _, p := range people {
 			_, err := fund.send(fund.why(marketing, consented), campaign, p.Index)
-			if len(p.Campaign[day].Reasons) == 0 {
+			if len(p.Row.Campaign[day].Reasons) == 0 {
 				must(t, err)
 				shared++
 				continue
 			}
-			wantReason(t, err, strings.Join(p.Campaign[day].Reasons, ","))
+			wantReason(t, err, strings.Join(p.Row.Campaign[day].Reasons, ","))
 		}
 	}
 	if shared == 0 {

@@ -24,15 +24,18 @@ func TestTransferCohort(t *testing.T) {
 	defer func() { must(t, file.Close()) }()
 	seen := map[string]bool{}
 	for lines := bufio.NewScanner(file); lines.Scan(); {
-		var m struct {
-			Row       string `json:"row"`
-			Country   string `json:"country"`
-			Received  string `json:"received"`
-			Work      string `json:"work"`
-			Effective string `json:"effective"`
-			Ends      string `json:"ends"`
+		var line struct {
+			Row struct {
+				Row      string `json:"row"`
+				Country  string `json:"country"`
+				Received string `json:"received"`
+				InWork   bool   `json:"in_work"`
+				Begins   string `json:"begins"`
+				Ends     string `json:"ends"`
+			} `json:"row"`
 		}
-		must(t, json.Unmarshal(lines.Bytes(), &m))
+		must(t, json.Unmarshal(lines.Bytes(), &line))
+		m := line.Row
 		if seen[m.Row] {
 			continue
 		}
@@ -43,14 +46,21 @@ func TestTransferCohort(t *testing.T) {
 		}
 		s := enter(t, sqltest.MemoryConfig, from, to, m.Received)
 		s.request(func(a *core.Application) {
-			a.Work = map[string]rules.WorkSituation{"IN": rules.InWork, "OUT": rules.OutOfWork}[m.Work]
+			switch {
+			case m.Country == "SE":
+				a.Work = 0
+			case m.InWork:
+				a.Work = rules.InWork
+			default:
+				a.Work = rules.OutOfWork
+			}
 		})
 		s.confirm()
 		n, o := s.both(cases.ExitConfirmed)
 		ends, err := time.Parse(time.DateOnly, m.Ends)
 		must(t, err)
-		if n.Effective.String() != m.Effective || o.Effective != n.Effective || (n.Effective-1).String() != ends.Format(time.DateOnly) {
-			t.Errorf("%s: effective %s and %s, want %s after %s", m.Row, n.Effective, o.Effective, m.Effective, m.Ends)
+		if n.Effective.String() != m.Begins || o.Effective != n.Effective || (n.Effective-1).String() != ends.Format(time.DateOnly) {
+			t.Errorf("%s: effective %s and %s, want %s after %s", m.Row, n.Effective, o.Effective, m.Begins, m.Ends)
 		}
 	}
 	if len(seen) != 10 {
