@@ -317,7 +317,7 @@ func (a *App) listen(ctx context.Context, addr string, conf *tls.Config) (net.Li
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
-	return tls.NewListener(raw, conf), nil
+	return tls.NewListener(edge.Cork(raw), conf), nil
 }
 
 func (a *App) serve(ctx context.Context, l net.Listener, h http.Handler) error {
@@ -326,7 +326,7 @@ func (a *App) serve(ctx context.Context, l net.Listener, h http.Handler) error {
 		Handler: h, ReadHeaderTimeout: limits.HeaderTime, ReadTimeout: limits.RequestTime, IdleTimeout: limits.IdleTime,
 		WriteTimeout:   limits.RequestTime + limits.CallTime, // of a stream too: whoever wants longer ones calls over gRPC
 		MaxHeaderBytes: int(limits.Header), ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
-		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) }, ConnContext: edge.Connected,
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(l) }()

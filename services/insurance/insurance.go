@@ -95,9 +95,9 @@ func (p *Parts) Register(s *rpc.Server) {
 	s.FetchFirst(insurancev1.ShareService_GetSharedSubject_FullMethodName, p.api.FetchSubject)
 }
 
-// fetchMailbox tells the chain when a look into a mailbox changes nothing: most of them do, since partners poll.
+// fetchMailbox tells the chain when a look into a mailbox changes nothing: most don't, since partners poll.
 func (p *Parts) fetchMailbox(ctx context.Context, request proto.Message) context.Context {
-	if ctx = p.api.FetchMailbox(ctx, request); core.IsQuiet(ctx) {
+	if ctx = p.api.FetchMailbox(ctx, request); core.IsSettled(ctx) {
 		return rpc.Unchanging(ctx)
 	}
 	return ctx

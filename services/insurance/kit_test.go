@@ -184,16 +184,20 @@ type register struct {
 	asked int
 }
 
-// Standing implements core.Identity.
-func (r *register) Standing(_ context.Context, _, handle string, address bool) core.Standing {
+// Standings implements core.Identity.
+func (r *register) Standings(_ context.Context, _ string, handles []string, address bool) []core.Standing {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.asked++
-	got, ok := r.state[handle]
-	if !ok && address {
-		got.Address = &core.PostalAddress{Lines: []string{"Prøvevej 1"}, PostalCode: "0000", City: "Prøveby", Country: "DK"}
+	out := make([]core.Standing, len(handles))
+	for i, handle := range handles {
+		r.asked++
+		got, ok := r.state[handle]
+		if !ok && address {
+			got.Address = &core.PostalAddress{Lines: []string{"Prøvevej 1"}, PostalCode: "0000", City: "Prøveby", Country: "DK"}
+		}
+		out[i] = got
 	}
-	return got
+	return out
 }
 
 func (r *register) set(handle string, s core.Standing) {
@@ -202,7 +206,7 @@ func (r *register) set(handle string, s core.Standing) {
 	r.state[handle] = s
 }
 
-// count is how often it was asked.
+// count is about how many handles it was asked, each time that it was asked about one.
 func (r *register) count() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -155,7 +155,7 @@ func (b *Backends) outgoing(ctx context.Context, method string, request any) (co
 	// What grpc-gateway has put there, such as the client's address and its token, is none of a service's business.
 	md := make(metadata.MD, 4)
 	b.cfg.Propagator.Inject(ctx, carrier(md))
-	md.Set(rpc.ActingForKey, who.ID.String())
+	md.Set(rpc.ActingForKey, who.Name)
 	return metadata.NewOutgoingContext(ctx, md), nil
 }
 

@@ -11,14 +11,19 @@ import (
 // Caller is a partner's system that was verified here.
 type Caller struct {
 	ID workload.ID
+	// Name is ID as text, Org the organisation's, both written once a connection.
+	Name, Org string
 	// Scope limits the RPCs of this call to those of a token, as package.Service or package.Service/Method; nil without a token.
 	Scope []string
 	// RequestID is the idempotency key of the call, from the header Idempotency-Key; empty without one.
 	RequestID string
 }
 
+// New is a caller without token and idempotency key.
+func New(id workload.ID) Caller { return Caller{ID: id, Name: id.String(), Org: id.Org()} }
+
 // Within says whether the caller's token, if there is one, covers an RPC, named as /package.Service/Method.
-func (c Caller) Within(rpc string) bool {
+func (c *Caller) Within(rpc string) bool {
 	if c.Scope == nil {
 		return true
 	}
@@ -32,11 +37,11 @@ func (c Caller) Within(rpc string) bool {
 
 type key struct{}
 
-// With puts the caller into the context.
-func With(ctx context.Context, c Caller) context.Context { return context.WithValue(ctx, key{}, c) }
+// With puts a caller into the context, who is nobody until the certificate has been looked at.
+func With(ctx context.Context, c *Caller) context.Context { return context.WithValue(ctx, key{}, c) }
 
-// From returns the caller of the running request; ok is false outside of one, and nothing may be done then.
-func From(ctx context.Context) (c Caller, ok bool) {
-	c, ok = ctx.Value(key{}).(Caller)
-	return c, ok
+// From returns the caller of the running request; ok is false outside of one and while the caller is nobody, and nothing may be done then.
+func From(ctx context.Context) (c *Caller, ok bool) {
+	c, _ = ctx.Value(key{}).(*Caller)
+	return c, c != nil && !c.ID.IsZero()
 }

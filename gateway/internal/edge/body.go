@@ -18,9 +18,7 @@ import (
 func (e *Edge) readable(next http.Handler) http.Handler {
 	buffers := sync.Pool{New: func() any { return new(bytes.Buffer) }}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-		charset := params["charset"]
-		if err != nil || kind != "application/json" || charset != "" && !strings.EqualFold(charset, "utf-8") {
+		if !isJSON(r.Header.Get("Content-Type")) {
 			w.Header().Set("Accept-Post", "application/json")
 			e.unreadable(w, r, http.StatusUnsupportedMediaType, "Send the body as application/json in UTF-8.")
 			return
@@ -39,7 +37,7 @@ func (e *Edge) readable(next http.Handler) http.Handler {
 			buffer.Reset()
 			buffers.Put(buffer)
 		}()
-		_, err = buffer.ReadFrom(http.MaxBytesReader(w, r.Body, e.Limits.Body))
+		_, err := buffer.ReadFrom(http.MaxBytesReader(w, r.Body, e.Limits.Body))
 		if _, large := errors.AsType[*http.MaxBytesError](err); large {
 			p := problem.Of(e.traced(r, errs.New(commonv1.Reason_REASON_MESSAGE_TOO_LARGE)))
 			p.As(http.StatusRequestEntityTooLarge).Write(w)
@@ -56,6 +54,17 @@ func (e *Edge) readable(next http.Handler) http.Handler {
 		r.Body = &wholeBody{Reader: *bytes.NewReader(buffer.Bytes()), raw: buffer.Bytes()}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// isJSON says whether a media type is JSON in UTF-8.
+func isJSON(text string) bool {
+	const want = "application/json"
+	if text == want {
+		return true
+	}
+	kind, params, err := mime.ParseMediaType(text)
+	charset := params["charset"]
+	return err == nil && kind == want && (charset == "" || strings.EqualFold(charset, "utf-8"))
 }
 
 // wholeBody is a body that was read already. JSON takes it as it is.

@@ -5,11 +5,14 @@ package edge
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -53,17 +56,23 @@ type Deps struct {
 type Edge struct {
 	Deps
 	flights *flights
+	spents  *spents
 }
 
 // New returns an edge.
-func New(d Deps) *Edge { return &Edge{Deps: d, flights: newFlights(d.Limits.InFlight)} }
+func New(d Deps) *Edge {
+	return &Edge{Deps: d, flights: newFlights(d.Limits.InFlight), spents: newSpents(d.Clock)}
+}
 
 // step is one part of the way in; it answers itself, or goes on.
 type step func(next http.Handler) http.Handler
 
 // API is the way to the RPCs: outermost first. Whatever is refused is refused before the next step.
 func (e *Edge) API(routes http.Handler) http.Handler {
-	steps := []step{e.Workers.serve, safe, e.observed, e.recovered, e.dated, e.shaped, e.identified, e.fair, e.readable, e.keyed}
+	steps := []step{
+		safe, e.observed, e.recovered, e.dated, e.shaped, e.identified, e.fair, e.readable, e.frugal,
+		e.Workers.serve, e.recovered, e.keyed, bare, // from here on a call is worth a worker
+	}
 	for _, s := range slices.Backward(steps) {
 		routes = s(routes)
 	}
@@ -75,12 +84,10 @@ func (e *Edge) Page(h http.Handler) http.Handler { return safe(e.observed(e.reco
 
 // safe sets the headers that every answer carries. Nothing is ever kept by a cache: answers hold personal data, errors say who calls.
 func safe(next http.Handler) http.Handler {
+	noStore, transport, noSniff, noReferrer := []string{"no-store"}, []string{"max-age=63072000"}, []string{"nosniff"}, []string{"no-referrer"}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Cache-Control", "no-store")
-		h.Set("Strict-Transport-Security", "max-age=63072000")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
+		h := w.Header() // these names are canonical, and whoever adds to one of these values gets a copy
+		h["Cache-Control"], h["Strict-Transport-Security"], h["X-Content-Type-Options"], h["Referrer-Policy"] = noStore, transport, noSniff, noReferrer
 		next.ServeHTTP(w, r)
 	})
 }
@@ -123,22 +130,54 @@ func (e *Edge) shaped(next http.Handler) http.Handler {
 	})
 }
 
+// peer is who is at the other end of a connection. Its certificate is read once.
+type peer struct {
+	once sync.Once
+	who  caller.Caller
+	err  error
+}
+
+type peerKey struct{}
+
+// Connected gives a connection a place for who is at its other end; it is http.Server's ConnContext.
+func Connected(ctx context.Context, _ net.Conn) context.Context {
+	return context.WithValue(ctx, peerKey{}, new(peer))
+}
+
+// peerOf returns who is at the other end of a request's connection.
+func peerOf(r *http.Request) (caller.Caller, error) {
+	p, ok := r.Context().Value(peerKey{}).(*peer)
+	if !ok {
+		p = new(peer)
+	}
+	p.once.Do(func() {
+		id, err := workload.FromState(*r.TLS)
+		if err == nil && id.Kind() != workload.KindOrganisation {
+			err = errors.New("the certificate is no organisation's")
+		}
+		if p.err = err; err == nil {
+			p.who = caller.New(id)
+		}
+	})
+	return p.who, p.err
+}
+
 // identified reads who calls from the verified certificate, and narrows it to a token where one is shown.
 func (e *Edge) identified(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.TLS == nil {
+		place, _ := caller.From(r.Context())
+		if r.TLS == nil || place == nil {
 			e.refuse(w, r, errs.New(commonv1.Reason_REASON_CALLER_UNKNOWN))
 			return
 		}
-		id, err := workload.FromState(*r.TLS)
-		if err != nil || id.Kind() != workload.KindOrganisation {
-			e.refuse(w, r, errs.New(commonv1.Reason_REASON_CALLER_UNKNOWN))
+		who, err := peerOf(r)
+		if err != nil {
+			e.refuse(w, r, errs.New(commonv1.Reason_REASON_CALLER_UNKNOWN, errs.Cause(err)))
 			return
 		}
-		who := caller.Caller{ID: id}
 		raw, ok := token.Bearer(r)
 		if ok && raw != "" {
-			who.Scope, err = e.check(raw, id, r.TLS.VerifiedChains[0][0])
+			who.Scope, err = e.check(raw, who.ID, r.TLS.VerifiedChains[0][0])
 			ok = err == nil
 		}
 		if !ok {
@@ -148,7 +187,8 @@ func (e *Edge) identified(next http.Handler) http.Handler {
 				errs.Detail("The token is not valid over this connection: fetch a new one with the certificate in use, or call without.")))
 			return
 		}
-		next.ServeHTTP(w, r.WithContext(caller.With(r.Context(), who)))
+		*place = who
+		next.ServeHTTP(w, r)
 	})
 }
 
@@ -180,7 +220,15 @@ func (e *Edge) keyed(next http.Handler) http.Handler {
 		}
 		who, _ := caller.From(r.Context())
 		who.RequestID = key
-		next.ServeHTTP(w, r.WithContext(caller.With(r.Context(), who)))
+		next.ServeHTTP(w, r)
+	})
+}
+
+// bare takes from the request what has been read of it: no service hears of it, and grpc-gateway would look at each header anew.
+func bare(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Header, r.Host, r.RemoteAddr = nil, "", "" // of the copy that observed has made
+		next.ServeHTTP(w, r)
 	})
 }
 
@@ -203,6 +251,15 @@ func (e *Edge) refuse(w http.ResponseWriter, r *http.Request, err *errs.Error) {
 	problem.Write(w, e.traced(r, err))
 }
 
+// turnAway is refuse for callers who call more than they may: it leaves the counting to the metrics, since a line each would be theirs to
+// fill the log with.
+func (e *Edge) turnAway(w http.ResponseWriter, r *http.Request, err *errs.Error) {
+	if s, ok := w.(*seen); ok {
+		s.quiet = true
+	}
+	problem.Write(w, e.traced(r, err))
+}
+
 func (e *Edge) traced(r *http.Request, err *errs.Error) error {
 	return err.WithTrace(traceID(r.Context()), "")
 }
@@ -216,8 +273,9 @@ func traceID(ctx context.Context) string {
 
 // Refused is the mux's handler of errors: of services, of decoding, of routing.
 func (e *Edge) Refused(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
-	answered(ctx, w)
-	if errs.ReasonOf(err) == commonv1.Reason_REASON_UNSPECIFIED {
+	reason := errs.ReasonOf(err)
+	e.answered(ctx, w, reason == commonv1.Reason_REASON_QUOTA_EXCEEDED)
+	if reason == commonv1.Reason_REASON_UNSPECIFIED {
 		err = e.traced(r, unreadable(err))
 	} else if own, ok := err.(*errs.Error); ok { //nolint:errorlint // made here, by the backends
 		err = e.traced(r, own)

@@ -44,13 +44,12 @@ func (f *flights) end(org string) {
 func (e *Edge) fair(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		who, _ := caller.From(r.Context())
-		org := who.ID.Org()
-		if !e.flights.begin(org) {
-			e.refuse(w, r, errs.New(commonv1.Reason_REASON_QUOTA_EXCEEDED, errs.RetryAfter(comeAgain),
+		if !e.flights.begin(who.Org) {
+			e.turnAway(w, r, errs.New(commonv1.Reason_REASON_QUOTA_EXCEEDED, errs.RetryAfter(comeAgain),
 				errs.Detail("Too many calls of this organisation are under way at once.")))
 			return
 		}
-		defer e.flights.end(org)
+		defer e.flights.end(who.Org)
 		next.ServeHTTP(w, r)
 	})
 }

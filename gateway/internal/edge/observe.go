@@ -84,7 +84,7 @@ func (e *Edge) observed(next http.Handler) http.Handler {
 		ctx, span := e.Tracer.Start(ctx, SpanName, trace.WithSpanKind(trace.SpanKindServer))
 		defer span.End()
 		seen := &seen{ResponseWriter: w, status: http.StatusOK}
-		next.ServeHTTP(seen, r.WithContext(context.WithValue(ctx, seenKey{}, seen)))
+		next.ServeHTTP(seen, r.WithContext(caller.With(ctx, &seen.caller)))
 		told := answerKey{method: methodOf(r), route: seen.route, status: seen.status}
 		if span.IsRecording() {
 			span.SetAttributes(told.attributes()...)
@@ -101,6 +101,7 @@ func (e *Edge) observed(next http.Handler) http.Handler {
 func (e *Edge) logged(ctx context.Context, s *seen, took time.Duration) {
 	level := slog.LevelDebug
 	switch {
+	case s.quiet:
 	case s.status >= http.StatusInternalServerError:
 		level = slog.LevelWarn
 	case s.status >= http.StatusBadRequest:
@@ -108,7 +109,7 @@ func (e *Edge) logged(ctx context.Context, s *seen, took time.Duration) {
 	}
 	if e.Log.Enabled(ctx, level) {
 		e.Log.LogAttrs(ctx, level, "request", slog.String("route", s.route), slog.Int("http_status", s.status),
-			slog.Float64("duration_ms", float64(took)/float64(time.Millisecond)), slog.String("caller", s.who))
+			slog.Float64("duration_ms", float64(took)/float64(time.Millisecond)), slog.String("caller", s.caller.Name))
 	}
 }
 
@@ -127,10 +128,11 @@ type seen struct {
 	http.ResponseWriter
 	status int
 	route  string // pattern, never the path
-	who    string
+	caller caller.Caller
+	quota  spentKey // from which the call is taken
+	probe  bool     // the call finds out whether the quota is still used up
+	quiet  bool     // the answer is worth no line in the log
 }
-
-type seenKey struct{}
 
 // WriteHeader implements http.ResponseWriter.
 func (s *seen) WriteHeader(status int) {
@@ -148,14 +150,11 @@ func (s *seen) Flush() {
 	}
 }
 
-// Routed is a middleware of the mux: it notes the pattern that matched, and who calls.
+// Routed is a middleware of the mux: it notes the pattern that matched.
 func (e *Edge) Routed(next runtime.HandlerFunc) runtime.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request, params map[string]string) {
-		if s, ok := r.Context().Value(seenKey{}).(*seen); ok {
+		if s, ok := w.(*seen); ok {
 			s.route = e.Instruments.pattern(r.Context(), r.URL.Path)
-			if who, ok := caller.From(r.Context()); ok {
-				s.who = who.ID.String()
-			}
 		}
 		next(w, r, params)
 	}

@@ -1,6 +1,9 @@
 package edge
 
-import "net/http"
+import (
+	"net/http"
+	"sync"
+)
 
 // waiting is how many goroutines stand ready for requests; when all are busy, requests run where they came in.
 const waiting = 64
@@ -8,18 +11,22 @@ const waiting = 64
 // Workers are goroutines that answer requests. The way through the edge and gRPC is deep: goroutines that last keep their grown stacks,
 // while each of net/http's begins with a small one that has to be copied several times.
 type Workers struct {
-	jobs chan job
+	jobs chan *job
 	stop chan struct{}
+	idle sync.Pool // of *job
 }
 
 type job struct {
-	serve func()
-	done  chan any // what serve panicked with, or nil
+	next http.Handler
+	w    http.ResponseWriter
+	r    *http.Request
+	done chan any // what next panicked with, or nil
 }
 
 // NewWorkers starts them; Close ends them.
 func NewWorkers() *Workers {
-	w := &Workers{jobs: make(chan job), stop: make(chan struct{})}
+	w := &Workers{jobs: make(chan *job), stop: make(chan struct{})}
+	w.idle.New = func() any { return &job{done: make(chan any, 1)} }
 	for range waiting {
 		go w.run()
 	}
@@ -33,30 +40,38 @@ func (w *Workers) run() {
 	for {
 		select {
 		case j := <-w.jobs:
-			j.done <- caught(j.serve)
+			j.done <- j.caught()
 		case <-w.stop:
 			return
 		}
 	}
 }
 
-func caught(f func()) (panicked any) {
+func (j *job) caught() (panicked any) {
 	defer func() { panicked = recover() }()
-	f()
+	j.next.ServeHTTP(j.w, j.r)
 	return nil
 }
 
 // serve is a step. A panic goes on where net/http expects it.
 func (w *Workers) serve(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		j := job{serve: func() { next.ServeHTTP(rw, r) }, done: make(chan any, 1)}
+		j, ok := w.idle.Get().(*job)
+		if !ok { // the pool holds nothing else
+			return
+		}
+		j.next, j.w, j.r = next, rw, r
+		var panicked any
 		select {
 		case w.jobs <- j:
-			if p := <-j.done; p != nil {
-				panic(p) //nolint:forbidigo // net/http ends the connection
-			}
+			panicked = <-j.done
 		default:
 			next.ServeHTTP(rw, r)
+		}
+		j.next, j.w, j.r = nil, nil, nil
+		w.idle.Put(j)
+		if panicked != nil {
+			panic(panicked) //nolint:forbidigo // net/http ends the connection
 		}
 	})
 }

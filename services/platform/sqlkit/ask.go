@@ -11,12 +11,23 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
-// Ask is a question for one row.
+// Ask is a question.
 type Ask struct {
 	Query string
 	Args  []any // int64, []byte or string
+	// All makes it a question for all rows; without it the first is enough.
+	All bool
 	// Row is the first row that was found, or nil: int64, []byte, string or nil in each column.
 	Row []driver.Value
+	// Rows are all that were read.
+	Rows [][]driver.Value
+}
+
+// found notes the answer.
+func (a *Ask) found(rows [][]driver.Value) {
+	if a.Row, a.Rows = nil, rows; len(rows) > 0 {
+		a.Row = rows[0]
+	}
 }
 
 // AskAll answers many questions together: on SQLite in one look at the database, on PostgreSQL in one round trip. For dozens that costs a
@@ -31,14 +42,28 @@ func (db *DB) AskAll(ctx context.Context, asks []*Ask) error {
 	return db.pipeline(ctx, asks)
 }
 
-// pipeline sends all questions to PostgreSQL before the first answer is back.
-func (db *DB) pipeline(ctx context.Context, asks []*Ask) (err error) {
+// pipeline sends all questions to PostgreSQL before the first answer is back. A connection of the pool may have died unnoticed: asking
+// changes nothing, so then another one is asked.
+func (db *DB) pipeline(ctx context.Context, asks []*Ask) error {
+	for left := db.cfg.ReadConns; ; left-- {
+		died, err := db.pipelineOnce(ctx, asks)
+		if !died || left <= 0 || ctx.Err() != nil {
+			return classify("ask", err)
+		}
+	}
+}
+
+func (db *DB) pipelineOnce(ctx context.Context, asks []*Ask) (died bool, err error) {
 	conn, err := db.read.Conn(ctx)
 	if err != nil {
-		return classify("ask", err)
+		return false, err
 	}
-	defer func() { err = errors.Join(err, classify("ask", conn.Close())) }()
-	return classify("ask", conn.Raw(func(raw any) (err error) {
+	defer func() {
+		if problem := conn.Close(); !died {
+			err = errors.Join(err, problem)
+		}
+	}()
+	err = conn.Raw(func(raw any) (err error) {
 		pg, ok := raw.(*stdlib.Conn)
 		if !ok {
 			return fmt.Errorf("a connection of type %T", raw)
@@ -48,14 +73,18 @@ func (db *DB) pipeline(ctx context.Context, asks []*Ask) (err error) {
 			batch.Queue(a.Query, a.Args...)
 		}
 		results := pg.Conn().SendBatch(ctx, batch)
-		defer func() { err = errors.Join(err, results.Close()) }()
+		defer func() {
+			err = errors.Join(err, results.Close())
+			died = err != nil && pg.Conn().IsClosed()
+		}()
 		for _, a := range asks {
 			if err := a.take(results); err != nil {
 				return err
 			}
 		}
 		return nil
-	}))
+	})
+	return died, err
 }
 
 func (a *Ask) take(results pgx.BatchResults) error {
@@ -64,16 +93,19 @@ func (a *Ask) take(results pgx.BatchResults) error {
 		return err
 	}
 	defer rows.Close()
-	if a.Row = nil; rows.Next() {
+	var out [][]driver.Value
+	for (a.All || len(out) == 0) && rows.Next() {
 		values, err := rows.Values()
 		if err != nil {
 			return err
 		}
-		a.Row = make([]driver.Value, len(values))
+		row := make([]driver.Value, len(values))
 		for i, v := range values {
-			a.Row[i] = v
+			row[i] = v
 		}
+		out = append(out, row)
 	}
+	a.found(out)
 	rows.Close()
 	return rows.Err()
 }
@@ -122,27 +154,27 @@ func (a *asker) look(ctx context.Context, asks []*Ask) error {
 		a.conn = conn
 	}
 	if len(asks) > 1 {
-		if _, err := a.run(ctx, "BEGIN", nil); err != nil {
+		if _, err := a.run(ctx, "BEGIN", nil, false); err != nil {
 			return err
 		}
 	}
 	for _, ask := range asks {
-		row, err := a.run(ctx, ask.Query, ask.Args)
+		rows, err := a.run(ctx, ask.Query, ask.Args, ask.All)
 		if err != nil {
 			return err
 		}
-		ask.Row = row
+		ask.found(rows)
 	}
 	if len(asks) > 1 {
-		if _, err := a.run(ctx, "COMMIT", nil); err != nil {
+		if _, err := a.run(ctx, "COMMIT", nil, false); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// run runs a statement and returns its first row, or nil.
-func (a *asker) run(ctx context.Context, query string, args []any) ([]driver.Value, error) {
+// run runs a statement and returns its first row, or all.
+func (a *asker) run(ctx context.Context, query string, args []any, all bool) (out [][]driver.Value, err error) {
 	stmt, err := a.stmt(ctx, query)
 	if err != nil {
 		return nil, err
@@ -156,12 +188,18 @@ func (a *asker) run(ctx context.Context, query string, args []any) ([]driver.Val
 	if err != nil {
 		return nil, err
 	}
-	row := make([]driver.Value, len(rows.Columns()))
-	err = rows.Next(row)
-	if errors.Is(err, io.EOF) {
-		row, err = nil, nil
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	columns := len(rows.Columns())
+	for all || len(out) == 0 {
+		row := make([]driver.Value, columns)
+		if err := rows.Next(row); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return nil, err
+		}
+		out = append(out, row)
 	}
-	return row, errors.Join(err, rows.Close())
+	return out, nil
 }
 
 func (a *asker) stmt(ctx context.Context, query string) (driver.StmtQueryContext, error) {

@@ -66,7 +66,7 @@ func (s *Service) SharedSubject(ctx context.Context, c Caller, in Subject) (*Dis
 		return nil, nil, fmt.Errorf("insurance: share: %w", err)
 	}
 	out := disclose(d.agreement, m, share, f.Wanted, standing.Address)
-	return out, share, s.record(ctx, d.agreement, share, ItemNew, out.Fields)
+	return out, share, s.record(ctx, s.disclosure(d.agreement, share, ItemNew, out.Fields))
 }
 
 // refusal decides and returns what the partner is told, or nil.
@@ -122,16 +122,24 @@ func disclose(a *Agreement, m *Member, share *Share, fields Fields, address *Pos
 	return out
 }
 
-// record keeps what a partner got, for the member and the controller.
-func (s *Service) record(ctx context.Context, a *Agreement, share *Share, kind ItemKind, fields Fields) error {
-	d := &Disclosure{
+// disclosure is the record of what a partner got, for the member and the controller.
+func (s *Service) disclosure(a *Agreement, share *Share, kind ItemKind, fields Fields) Disclosure {
+	d := Disclosure{
 		Controller: share.Controller, Member: share.Member, Kind: kind, Partner: share.Partner, Fields: fields, Purpose: share.Purpose,
-		Basis: share.Basis, At: s.clock.Now(), EventID: s.notes.EventID(ctx),
+		Basis: share.Basis, At: s.clock.Now(),
 	}
 	if a != nil {
 		d.Name, d.Class = a.Name, a.Class
 	}
-	if err := s.store.AddDisclosure(ctx, d); err != nil {
+	return d
+}
+
+// record keeps what a partner got.
+func (s *Service) record(ctx context.Context, list ...Disclosure) error {
+	for i := range list {
+		list[i].EventID = s.notes.EventID(ctx)
+	}
+	if err := s.store.AddDisclosures(ctx, list); err != nil {
 		return fmt.Errorf("insurance: disclosure: %w", err)
 	}
 	return nil

@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -31,80 +32,154 @@ type Delivered struct {
 // NoteItem makes the context in which item i (from 0) of an answer is noted, so that it leaves a record of its own.
 type NoteItem func(ctx context.Context, i int) context.Context
 
-// quietKey finds the terms in the context of a look into a mailbox that holds nothing new.
-type quietKey struct{}
+// settledKey finds the outcome in the context of a look into a mailbox that changes nothing.
+type settledKey struct{}
 
-// IsQuiet says whether FetchForMailbox found nothing new: then Mailbox changes nothing, and needs no transaction. What comes in
+// IsSettled says whether FetchForMailbox has found out that the look changes nothing: Mailbox then needs no transaction. What comes in
 // meanwhile waits for the next look.
-func IsQuiet(ctx context.Context) bool { return quiet(ctx) != nil }
+func IsSettled(ctx context.Context) bool { return settled(ctx) != nil }
 
-func quiet(ctx context.Context) *Terms {
-	t, _ := ctx.Value(quietKey{}).(*Terms)
-	return t
+func settled(ctx context.Context) *outcome {
+	o, _ := ctx.Value(settledKey{}).(*outcome)
+	return o
 }
 
-// FetchForMailbox asks the identity service about everybody on the page.
+// FetchForMailbox asks the identity service about everybody on the page, and settles a look that has nothing to change: at an empty
+// mailbox, or at a page that was given before, as after a lost answer.
 func (s *Service) FetchForMailbox(ctx context.Context, c Caller, in Fetching) context.Context {
-	if terms, err := s.store.Terms(ctx, boxOf(c)); err == nil && terms.quiet(in.After) {
-		return context.WithValue(ctx, quietKey{}, &terms)
-	}
-	items, err := s.store.ItemsAfter(ctx, boxOf(c), in.After, in.Limit)
-	if err != nil {
+	box := boxOf(c)
+	terms, err := s.store.Terms(ctx, box)
+	if err != nil && !errors.Is(err, ErrNotFound) {
 		return ctx // Mailbox tells
 	}
+	var items []Item
+	var more bool
+	if err != nil || !terms.quiet(in.After) {
+		if items, more, err = s.store.ItemsAfter(ctx, box, in.After, in.Limit); err != nil {
+			return ctx // Mailbox tells
+		}
+		ctx = s.askAbout(ctx, c.Controller, items)
+	}
+	if in.After > terms.Confirmed {
+		return ctx
+	}
+	if o := s.look(ctx, c, in, s.dealt(box, &terms), items, more); o.settled() {
+		return context.WithValue(ctx, settledKey{}, o)
+	}
+	return ctx
+}
+
+// askAbout asks the identity service about the members whose data a page can give.
+func (s *Service) askAbout(ctx context.Context, controller string, items []Item) context.Context {
 	handles, address := make([]string, 0, len(items)), false
 	for _, i := range items {
-		if i.Kind != ItemStopUse && !i.Share.Stopped {
+		if i.data() {
 			handles = append(handles, i.Share.Handle)
 			address = address || i.Share.Fields.Has(Address)
 		}
 	}
-	return s.ask(ctx, c.Controller, address, handles...)
+	return s.ask(ctx, controller, address, handles...)
 }
 
 // Mailbox gives the calling partner what is new, at least once: the same position gives the same again, as far as it is still allowed. What
 // the rules no longer allow is withheld, and stopped. A partner whose agreement no longer stands gets the notices to stop, and the
 // reasons when there are none. Errors: RefusedError, ErrStoreUnavailable, ErrKeysUnavailable.
 func (s *Service) Mailbox(ctx context.Context, c Caller, in Fetching, note NoteItem) (*Delivered, error) {
-	box := boxOf(c)
-	if terms := quiet(ctx); terms != nil {
-		return s.nothingNew(c, in, s.dealt(box, terms))
+	o := settled(ctx)
+	if o == nil {
+		box := boxOf(c)
+		d, err := s.dealing(ctx, box)
+		if err != nil {
+			return nil, err
+		}
+		items, more, err := s.store.ItemsAfter(ctx, box, in.After, in.Limit)
+		if err != nil {
+			return nil, fmt.Errorf("insurance: mailbox: %w", err)
+		}
+		o = s.look(ctx, c, in, d, items, more)
+		if err := s.keep(ctx, box, in, o); err != nil {
+			return nil, err
+		}
 	}
-	d, err := s.dealing(ctx, box)
-	if err != nil {
-		return nil, err
+	for i, n := range o.notes {
+		at := note(ctx, i)
+		s.notes.Subject(at, n.handle, n.protected)
+		if len(n.denied) > 0 {
+			s.notes.Deny(at, n.denied)
+		}
 	}
+	if len(o.refused) > 0 {
+		return nil, &RefusedError{Reasons: o.refused}
+	}
+	return o.answer, nil
+}
+
+// keep keeps what follows from a look.
+func (s *Service) keep(ctx context.Context, box Box, in Fetching, o *outcome) error {
+	if len(o.refused) > 0 {
+		return nil // nothing of the mailbox is touched
+	}
+	var problems []error
+	if in.After > 0 {
+		problems = append(problems, s.store.Confirm(ctx, box, in.After))
+	}
+	if len(o.given) > 0 {
+		problems = append(problems, s.store.MarkDelivered(ctx, box, o.given, s.clock.Now()))
+	}
+	if len(o.read) > 0 {
+		problems = append(problems, s.store.CountReads(ctx, o.read))
+	}
+	for _, share := range o.stopped {
+		problems = append(problems, s.keepStopped(ctx, share))
+	}
+	if len(o.told) > 0 {
+		problems = append(problems, s.record(ctx, o.told...))
+	}
+	if err := errors.Join(problems...); err != nil {
+		return fmt.Errorf("insurance: mailbox: %w", err)
+	}
+	return nil
+}
+
+// outcome is what a look into a mailbox comes to: the answer, and what has to be kept because of it.
+type outcome struct {
+	answer  *Delivered
+	refused Reasons // instead of the answer
+	notes   []noted // one for each audit record
+	given   []int64 // positions that were not given before
+	read    []int64 // shares whose data are given, once for each time that counts
+	stopped []*Share
+	told    []Disclosure
+}
+
+// noted is what the audit record of one item needs to know.
+type noted struct {
+	handle    string
+	protected bool
+	denied    Reasons
+}
+
+// settled says that nothing has to be kept, but that the position has been reached.
+func (o *outcome) settled() bool {
+	return len(o.refused) > 0 || len(o.given)+len(o.read)+len(o.stopped)+len(o.told) == 0
+}
+
+// look decides what the partner gets of a page.
+func (s *Service) look(ctx context.Context, c Caller, in Fetching, d dealing, items []Item, more bool) *outcome {
 	f := s.facts(d, c.Purpose, c.Basis, c.Special, wanted(in.Fields, d.agreed()))
 	closed := Decide(f)
 	if callersFault(closed) {
-		return nil, &RefusedError{Reasons: closed}
+		return &outcome{refused: closed}
 	}
-	if in.After > 0 {
-		if err := s.store.Confirm(ctx, box, in.After); err != nil {
-			return nil, fmt.Errorf("insurance: mailbox: %w", err)
-		}
+	w := walk{
+		service: s, dealing: d, facts: f, closed: len(closed) > 0, answers: answers(ctx), shares: make(map[int64]*Share, len(items)),
+		out: &outcome{answer: &Delivered{Last: in.After, More: more}},
 	}
-	items, err := s.store.ItemsAfter(ctx, box, in.After, in.Limit+1)
-	if err != nil {
-		return nil, fmt.Errorf("insurance: mailbox: %w", err)
+	w.all(items)
+	if len(closed) > 0 && len(w.out.answer.Items) == 0 {
+		return &outcome{refused: closed}
 	}
-	w := walk{service: s, dealing: d, facts: f, closed: len(closed) > 0, note: note, out: &Delivered{Last: in.After}}
-	if err := w.all(ctx, items, in.Limit); err != nil {
-		return nil, err
-	}
-	if len(closed) > 0 && len(w.out.Items) == 0 {
-		return nil, &RefusedError{Reasons: closed}
-	}
-	return w.out, nil
-}
-
-// nothingNew is the answer of a quiet mailbox.
-func (s *Service) nothingNew(c Caller, in Fetching, d dealing) (*Delivered, error) {
-	f := s.facts(d, c.Purpose, c.Basis, c.Special, wanted(in.Fields, d.agreed()))
-	if closed := Decide(f); len(closed) > 0 {
-		return nil, &RefusedError{Reasons: closed}
-	}
-	return &Delivered{Last: in.After}, nil
+	return w.out
 }
 
 // callersFault says whether the partner itself asks wrongly, so that nothing of its mailbox is touched.
@@ -117,122 +192,107 @@ type walk struct {
 	service *Service
 	dealing dealing
 	facts   Facts
-	closed  bool // no data at all
-	note    NoteItem
-	noted   int // records of this answer: of what is given, and of what is withheld
-	out     *Delivered
+	closed  bool             // no data at all
+	answers standings        // nil: the identity service was not asked
+	shares  map[int64]*Share // as they are after the items before; several items may be about one
+	out     *outcome
 }
 
-func (w *walk) all(ctx context.Context, items []Item, limit int) error {
-	for i, item := range items {
-		if i == limit || !w.ready(ctx, item) {
-			w.out.More = true
-			return nil
+func (w *walk) all(items []Item) {
+	for i := range items {
+		item := &items[i]
+		if !w.ready(item) {
+			w.out.answer.More = true
+			return
 		}
-		goOn, err := w.take(ctx, item)
-		if err != nil || !goOn {
-			return err
+		if !w.take(item) {
+			w.out.answer.More = false // asking again at once would not help
+			return
 		}
-		w.out.Last = item.Seq
+		w.out.answer.Last = item.Seq
 	}
-	return nil
 }
 
 // ready says whether the identity service was asked about whom the item is about. One that came in since waits for the next call.
-func (w *walk) ready(ctx context.Context, item Item) bool {
-	if item.Kind == ItemStopUse || item.Share.Stopped || w.closed || !asked(ctx) {
+func (w *walk) ready(item *Item) bool {
+	if !item.data() || w.closed || w.answers == nil {
 		return true
 	}
-	answers, _ := ctx.Value(standingsKey{}).(standings)
-	_, ok := answers[item.Share.Handle]
+	_, ok := w.answers[item.Share.Handle]
 	return ok
 }
 
 // take works through one item; false means that it has to come again.
-func (w *walk) take(ctx context.Context, item Item) (goOn bool, err error) {
-	share := &item.Share
+func (w *walk) take(item *Item) (goOn bool) {
+	share := w.shares[item.Share.ID]
+	if share == nil {
+		share = &item.Share
+		w.shares[share.ID] = share
+	}
 	switch {
 	case item.Kind == ItemStopUse:
-		return true, w.notice(ctx, item)
+		w.notice(item, share)
 	case share.Stopped: // its notice, if there has to be one, is further on
-		return true, nil
 	case w.closed:
-		return true, w.service.stop(ctx, share)
+		w.stop(share)
 	default:
-		return w.data(ctx, item)
+		return w.data(item, share)
 	}
+	return true
 }
 
 // notice gives a STOP_USE.
-func (w *walk) notice(ctx context.Context, item Item) error {
-	w.service.notes.Subject(w.next(ctx), item.Share.Handle, false)
+func (w *walk) notice(item *Item, share *Share) {
+	w.out.notes = append(w.out.notes, noted{handle: share.Handle})
 	if !item.Delivered {
-		if err := w.service.record(ctx, w.dealing.agreement, &item.Share, ItemStopUse, 0); err != nil {
-			return err
-		}
+		w.out.told = append(w.out.told, w.service.disclosure(w.dealing.agreement, share, ItemStopUse, 0))
 	}
-	return w.give(ctx, Delivery{Kind: ItemStopUse, Item: item, Share: &item.Share})
-}
-
-// next makes the context of the next record.
-func (w *walk) next(ctx context.Context) context.Context {
-	w.noted++
-	return w.note(ctx, w.noted-1)
+	w.give(item, share, nil)
 }
 
 // data gives the data of an item, or withholds them.
-func (w *walk) data(ctx context.Context, item Item) (goOn bool, err error) {
-	s, share := w.service, &item.Share
-	m, err := s.store.MemberByID(ctx, share.Member)
-	if err != nil {
-		return false, fmt.Errorf("insurance: member: %w", err)
+func (w *walk) data(item *Item, share *Share) (goOn bool) {
+	standing, ok := w.answers[share.Handle]
+	if !ok || standing.Unreachable {
+		return false // protected until we know better, and not to be stopped for that
 	}
-	standing := s.standing(ctx, share.Handle)
-	if standing.Unreachable {
-		return false, nil // protected until we know better, and not to be stopped for that
-	}
-	f := w.facts
+	f, now := w.facts, w.service.clock.Now()
 	f.Special = share.Special
 	again := item.Delivered && share.Delivered
-	if f.Person, err = s.person(ctx, m, standing.Protected, share.over(s.clock.Now()) || share.readUp() && !again); err != nil {
-		return false, err
-	}
+	f.Person = item.Known.facts(standing.Protected, share.over(now) || share.readUp() && !again)
 	if reasons := Decide(f); len(reasons) > 0 {
-		return true, w.withhold(ctx, share, reasons)
+		w.withhold(share, reasons, share.over(now))
+		return true
 	}
-	s.notes.Subject(w.next(ctx), share.Handle, false)
-	data := disclose(w.dealing.agreement, m, share, f.Wanted, standing.Address)
+	w.out.notes = append(w.out.notes, noted{handle: share.Handle})
+	data := disclose(w.dealing.agreement, item.Known.Member, share, f.Wanted, standing.Address)
 	if !again {
 		share.Reads++
 		share.Delivered = true
-		if err := s.store.PutShare(ctx, share); err != nil {
-			return false, fmt.Errorf("insurance: share: %w", err)
-		}
-		if err := s.record(ctx, w.dealing.agreement, share, item.Kind, data.Fields); err != nil {
-			return false, err
-		}
+		w.out.read = append(w.out.read, share.ID)
+		w.out.told = append(w.out.told, w.service.disclosure(w.dealing.agreement, share, item.Kind, data.Fields))
 	}
-	return true, w.give(ctx, Delivery{Kind: item.Kind, Item: item, Share: share, Data: data})
+	w.give(item, share, data)
+	return true
 }
 
 // withhold leaves an item out, and stops the share unless only its reads are used up: then the partner may go on using what it has.
-func (w *walk) withhold(ctx context.Context, share *Share, reasons Reasons) error {
-	s, noted := w.service, w.next(ctx)
-	s.notes.Subject(noted, share.Handle, slices.Contains(reasons, Protected))
-	s.notes.Deny(noted, reasons)
-	if reasons[0] == ShareEnded && !share.over(s.clock.Now()) {
-		return nil
+func (w *walk) withhold(share *Share, reasons Reasons, over bool) {
+	w.out.notes = append(w.out.notes, noted{handle: share.Handle, protected: slices.Contains(reasons, Protected), denied: reasons})
+	if reasons[0] != ShareEnded || over {
+		w.stop(share)
 	}
-	return s.stop(ctx, share)
 }
 
-func (w *walk) give(ctx context.Context, d Delivery) error {
-	w.out.Items = append(w.out.Items, d)
-	if d.Item.Delivered {
-		return nil
+func (w *walk) stop(share *Share) {
+	share.Stopped = true
+	w.out.stopped = append(w.out.stopped, share)
+}
+
+func (w *walk) give(item *Item, share *Share, data *Disclosed) {
+	now := *share // as it is after this item
+	w.out.answer.Items = append(w.out.answer.Items, Delivery{Kind: item.Kind, Item: *item, Share: &now, Data: data})
+	if !item.Delivered {
+		w.out.given = append(w.out.given, item.Seq)
 	}
-	if err := w.service.store.MarkDelivered(ctx, d.Share.box(), d.Item.Seq, w.service.clock.Now()); err != nil {
-		return fmt.Errorf("insurance: mailbox: %w", err)
-	}
-	return nil
 }

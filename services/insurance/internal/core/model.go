@@ -121,6 +121,17 @@ type Item struct {
 	At        time.Time
 	Delivered bool // was given before: the same cursor asks again
 	Share     Share
+	Known     Known // of the share's member; empty where no data can follow
+}
+
+// data says whether the item can give data of the member, and is no mere notice.
+func (i *Item) data() bool { return i.Kind != ItemStopUse && !i.Share.Stopped }
+
+// Known is what is kept of a member, besides shares.
+type Known struct {
+	Member   *Member
+	Consents []Consent
+	Refusals []StoredRefusal
 }
 
 // Disclosure is the record of what a partner got.

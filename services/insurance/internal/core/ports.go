@@ -66,6 +66,9 @@ type Members interface {
 	MemberByHandle(ctx context.Context, controller, handle string) (*Member, error)
 	// MemberByID returns a member; nobody for an unknown or zero id, after the same work.
 	MemberByID(ctx context.Context, id int64) (*Member, error)
+	// ItemsAfter returns at most limit items of a mailbox after a position, in order, with what is known of their members, and whether
+	// there are more. Errors: ErrKeysUnavailable.
+	ItemsAfter(ctx context.Context, box Box, seq int64, limit int) (items []Item, more bool, err error)
 	// PutMember keeps a member, replacing all contact data, and sets its ID. Errors: ErrKeysUnavailable.
 	PutMember(ctx context.Context, m *Member, now time.Time) error
 }
@@ -93,14 +96,12 @@ type Book interface {
 	// Erase removes the contact data, consents and refusals of at most limit members whose membership ended before day, and says whose.
 	Erase(ctx context.Context, day Day, limit int) ([]int64, error)
 
-	// Consents returns the consents of a member.
-	Consents(ctx context.Context, member int64) ([]Consent, error)
+	// Said returns the consents of a member and every no, in no order.
+	Said(ctx context.Context, member int64) ([]Consent, []StoredRefusal, error)
 	// PutConsent keeps a consent. The same again changes nothing; ErrConflict for another content under the same id.
 	PutConsent(ctx context.Context, member int64, c *Consent, now time.Time) error
 	// Withdraw ends a consent and returns since when it has ended: the first time counts.
 	Withdraw(ctx context.Context, member int64, id string, channel int, now time.Time) (time.Time, error)
-	// Refusals returns every no of a member.
-	Refusals(ctx context.Context, member int64) ([]StoredRefusal, error)
 	// PutRefusal keeps a no and returns since when it holds: the first time counts.
 	PutRefusal(ctx context.Context, member int64, r StoredRefusal) (time.Time, error)
 	// LiftRestriction ends a restriction; nothing happens if there is none.
@@ -119,17 +120,17 @@ type Book interface {
 
 	// Append adds an item to a mailbox. Positions become visible in order.
 	Append(ctx context.Context, box Box, share int64, kind ItemKind, now time.Time) error
-	// ItemsAfter returns at most limit items after a position, in order.
-	ItemsAfter(ctx context.Context, box Box, seq int64, limit int) ([]Item, error)
 	// Confirm notes that everything up to a position has arrived.
 	Confirm(ctx context.Context, box Box, seq int64) error
-	// MarkDelivered notes that an item was given to the partner.
-	MarkDelivered(ctx context.Context, box Box, seq int64, now time.Time) error
+	// MarkDelivered notes that the items at some positions were given to the partner.
+	MarkDelivered(ctx context.Context, box Box, seqs []int64, now time.Time) error
+	// CountReads notes that data of shares were given to their partners: once more for each time that a share is named.
+	CountReads(ctx context.Context, shares []int64) error
 	// ForgetItems deletes at most limit items that were confirmed and added before a moment, and says how many.
 	ForgetItems(ctx context.Context, before time.Time, limit int) (int, error)
 
-	// AddDisclosure keeps the record of what a partner got.
-	AddDisclosure(ctx context.Context, d *Disclosure) error
+	// AddDisclosures keeps the records of what a partner got.
+	AddDisclosures(ctx context.Context, list []Disclosure) error
 	// Disclosures returns at most limit disclosures about a member with an id below before (0: from the newest), newest first.
 	Disclosures(ctx context.Context, member, before int64, limit int) ([]Disclosure, error)
 	// ForgetDisclosures deletes at most limit disclosures made before a moment, and says how many.
@@ -138,9 +139,9 @@ type Book interface {
 
 // Identity is the identity service.
 type Identity interface {
-	// Standing says whether a member is protected now, and where they live if that is asked for. It never fails: who can't be asked
-	// about counts as protected (domain rule B.10, 1).
-	Standing(ctx context.Context, controller, handle string, address bool) Standing
+	// Standings says whether a controller's members are protected now, and where they live if that is asked for, in the order of the
+	// handles. It never fails: who can't be asked about counts as protected (domain rule B.10, 1).
+	Standings(ctx context.Context, controller string, handles []string, address bool) []Standing
 }
 
 // Subjects makes the pseudonyms by which partners know members: a key for each partner.

@@ -81,18 +81,20 @@ func (s *Service) facts(d dealing, p Purpose, b Basis, special Special, wanted F
 
 // person gathers what the rules ask about a member.
 func (s *Service) person(ctx context.Context, m *Member, protected, ended bool) (*PersonFacts, error) {
-	consents, err := s.store.Consents(ctx, m.ID)
+	consents, refusals, err := s.store.Said(ctx, m.ID)
 	if err != nil {
-		return nil, fmt.Errorf("insurance: consents: %w", err)
+		return nil, fmt.Errorf("insurance: consents and refusals: %w", err)
 	}
-	said, err := s.store.Refusals(ctx, m.ID)
-	if err != nil {
-		return nil, fmt.Errorf("insurance: refusals: %w", err)
-	}
+	return (&Known{Member: m, Consents: consents, Refusals: refusals}).facts(protected, ended), nil
+}
+
+// facts are what the rules ask about the member.
+func (k *Known) facts(protected, ended bool) *PersonFacts {
+	c := k.Member.Contact
 	p := &PersonFacts{
-		Consents: consents, Objected: m.Contact.AdvertisingBlock, Protected: protected, Channel: m.Contact.Channel, Ended: ended || m.Erased,
+		Consents: k.Consents, Objected: c.AdvertisingBlock, Protected: protected, Channel: c.Channel, Ended: ended || k.Member.Erased,
 	}
-	for _, r := range said {
+	for _, r := range k.Refusals {
 		switch r.Kind {
 		case KindObjection:
 			p.Objected = true
@@ -102,7 +104,7 @@ func (s *Service) person(ctx context.Context, m *Member, protected, ended bool) 
 			p.Refusals = append(p.Refusals, Refusal{Partner: r.Partner, Purpose: r.Purpose})
 		}
 	}
-	return p, nil
+	return p
 }
 
 // agreed returns the fields that a class can have and the agreement grants.

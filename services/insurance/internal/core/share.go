@@ -125,6 +125,10 @@ func (s *Service) stop(ctx context.Context, share *Share) error {
 		return nil
 	}
 	share.Stopped = true
+	return s.keepStopped(ctx, share)
+}
+
+func (s *Service) keepStopped(ctx context.Context, share *Share) error {
 	if err := s.store.PutShare(ctx, share); err != nil {
 		return fmt.Errorf("insurance: stop share: %w", err)
 	}

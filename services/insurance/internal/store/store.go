@@ -19,6 +19,13 @@ type MemberRow struct {
 	Ended      core.Day // last day of the membership; zero while it lasts
 }
 
+// ItemRow is an item of a mailbox at rest.
+type ItemRow struct {
+	core.Item // without Known.Member
+
+	Sealed []byte // contact data of the share's member; empty where no data can follow, or once they were erased
+}
+
 // Store is core.Book with members as rows. Errors of all methods: core.ErrStoreUnavailable.
 type Store interface {
 	core.Book
@@ -30,4 +37,6 @@ type Store interface {
 	RowByID(ctx context.Context, id int64) (MemberRow, error)
 	// PutRow adds a row, or replaces what is sealed in the one of the same controller and handle, and returns its ID.
 	PutRow(ctx context.Context, row MemberRow, now time.Time) (int64, error)
+	// ItemRows returns at most limit items of a mailbox after a position, in order.
+	ItemRows(ctx context.Context, box core.Box, seq int64, limit int) ([]ItemRow, error)
 }

@@ -52,6 +52,27 @@ func (s *Store) MemberByID(ctx context.Context, id int64) (*core.Member, error) 
 	return s.found(s.RowByID(ctx, id))
 }
 
+// ItemsAfter implements core.Members.
+func (s *Store) ItemsAfter(ctx context.Context, box core.Box, seq int64, limit int) (items []core.Item, more bool, err error) {
+	rows, err := s.ItemRows(ctx, box, seq, limit+1)
+	if err != nil {
+		return nil, false, err
+	}
+	if more = len(rows) > limit; more {
+		rows = rows[:limit]
+	}
+	items = make([]core.Item, len(rows))
+	for i, row := range rows {
+		items[i] = row.Item
+		share := row.Share
+		items[i].Known.Member, err = s.open(store.MemberRow{ID: share.Member, Controller: share.Controller, Handle: share.Handle, Sealed: row.Sealed})
+		if err != nil {
+			return nil, false, err
+		}
+	}
+	return items, more, nil
+}
+
 // found opens the row, or the decoy if there is none.
 func (s *Store) found(row store.MemberRow, err error) (*core.Member, error) {
 	switch {

@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql/driver"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -47,22 +46,14 @@ func (s *Store) read(body string) (*core.Agreement, error) {
 
 // Terms implements core.Book.
 func (s *Store) Terms(ctx context.Context, box core.Box) (core.Terms, error) {
-	var r termsRow
-	if s.together != nil && !s.db.InTransaction(ctx) {
-		ask := &sqlkit.Ask{Query: selectTerms, Args: key(box)}
-		if err := s.together.Add(ctx, ask); err != nil {
-			return core.Terms{}, failure("terms", err)
-		}
-		if !r.take(ask.Row) {
-			return core.Terms{}, core.ErrNotFound
-		}
-		return s.terms(r)
-	}
-	err := s.db.QueryRow(ctx, selectTerms, key(box)...).Scan(&r.body, &r.purpose, &r.assessed, &r.last, &r.confirmed)
+	found, err := s.ask(ctx, question{op: "terms", query: selectTerms, columns: 5}, key(box)...)
 	if err != nil {
-		return core.Terms{}, failure("terms", err)
+		return core.Terms{}, err
 	}
-	return s.terms(r)
+	if len(found) == 0 {
+		return core.Terms{}, core.ErrNotFound
+	}
+	return s.terms(found[0])
 }
 
 const selectTerms = `SELECT a.body, b.purpose, b.assessed_on, m.last_seq, m.confirmed FROM agreement a
@@ -70,47 +61,18 @@ const selectTerms = `SELECT a.body, b.purpose, b.assessed_on, m.last_seq, m.conf
 	LEFT JOIN mailbox m ON m.controller = a.controller AND m.partner = a.partner AND m.purpose = $3 AND m.basis = $4
 	WHERE a.controller = $1 AND a.partner = $2 ORDER BY a.version DESC LIMIT 1`
 
-// termsRow is a row of selectTerms.
-type termsRow struct {
-	body              string
-	purpose, assessed *string
-	last, confirmed   *int64
-}
-
-// take reads a row that was asked for together with others; false when there is none.
-func (r *termsRow) take(row []driver.Value) bool {
-	if row == nil {
-		return false
-	}
-	r.body, _ = row[0].(string)
-	if purpose, ok := row[1].(string); ok {
-		r.purpose = &purpose
-	}
-	if assessed, ok := row[2].(string); ok {
-		r.assessed = &assessed
-	}
-	if last, ok := row[3].(int64); ok {
-		r.last = &last
-	}
-	if confirmed, ok := row[4].(int64); ok {
-		r.confirmed = &confirmed
-	}
-	return true
-}
-
-func (s *Store) terms(r termsRow) (t core.Terms, err error) {
-	if t.Agreement, err = s.read(r.body); err != nil {
+// terms reads a row of selectTerms.
+func (s *Store) terms(c *cells) (t core.Terms, err error) {
+	if t.Agreement, err = s.read(c.text()); err != nil {
 		return core.Terms{}, err
 	}
-	if r.purpose != nil && r.assessed != nil {
-		t.Balancing = &core.Balancing{ID: t.Agreement.BalancingID, Purpose: core.Purpose(*r.purpose)}
-		if t.Balancing.Assessed, err = core.ParseDay(*r.assessed); err != nil {
+	if purpose, assessed := c.text(), c.text(); purpose != "" {
+		t.Balancing = &core.Balancing{ID: t.Agreement.BalancingID, Purpose: core.Purpose(purpose)}
+		if t.Balancing.Assessed, err = core.ParseDay(assessed); err != nil {
 			return core.Terms{}, err
 		}
 	}
-	if r.last != nil && r.confirmed != nil {
-		t.Last, t.Confirmed = *r.last, *r.confirmed
-	}
+	t.Last, t.Confirmed = c.int(), c.int()
 	return t, nil
 }
 
@@ -182,22 +144,6 @@ func (s *Store) PutBalancing(ctx context.Context, controller string, b *core.Bal
 	})
 }
 
-// Consents implements core.Book.
-func (s *Store) Consents(ctx context.Context, member int64) (out []core.Consent, err error) {
-	err = s.each(ctx, "consents", func(scan func(...any) error) error {
-		var body string
-		var withdrawn *int64
-		if err := scan(&body, &withdrawn); err != nil {
-			return err
-		}
-		c, err := readConsent(body)
-		c.Withdrawn = withdrawn != nil
-		out = append(out, c)
-		return err
-	}, `SELECT body, withdrawn_at FROM consent WHERE member_id = $1 ORDER BY recorded_at, consent_id`, member)
-	return out, err
-}
-
 func readConsent(body string) (c core.Consent, err error) {
 	if err := json.Unmarshal([]byte(body), &c); err != nil {
 		return c, errors.New("sqlstore: a stored consent can't be read")
@@ -242,21 +188,6 @@ func (s *Store) Withdraw(ctx context.Context, member int64, id string, channel i
 		return failure("withdraw", err)
 	})
 	return at, err
-}
-
-// Refusals implements core.Book.
-func (s *Store) Refusals(ctx context.Context, member int64) (out []core.StoredRefusal, err error) {
-	err = s.each(ctx, "refusals", func(scan func(...any) error) error {
-		var r core.StoredRefusal
-		var since int64
-		if err := scan(&r.Kind, &r.Partner, &r.Purpose, &r.Channel, &since); err != nil {
-			return err
-		}
-		r.At = sqlkit.Time(since)
-		out = append(out, r)
-		return nil
-	}, `SELECT kind, partner, purpose, channel, since FROM refusal WHERE member_id = $1 ORDER BY kind, partner, purpose`, member)
-	return out, err
 }
 
 // PutRefusal implements core.Book.

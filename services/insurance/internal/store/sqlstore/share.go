@@ -13,44 +13,29 @@ const shareColumns = `s.id, s.controller, s.partner, s.member_id, m.handle, s.su
 
 const shareFrom = `SELECT ` + shareColumns + ` FROM share s JOIN member m ON m.id = s.member_id`
 
-// scanned are where the columns of a share go, and what turns them into the share.
-func scanned(to *core.Share) (dest []any, finish func()) {
-	var until *int64
-	var stopped, delivered, created int64
-	dest = []any{
-		&to.ID, &to.Controller, &to.Partner, &to.Member, &to.Handle, &to.Subject, &to.Purpose, &to.Basis, &to.Special, &to.Fields, &until,
-		&to.MaxReads, &to.Reads, &to.Document, &stopped, &delivered, &created,
-	}
-	return dest, func() {
-		if until != nil {
-			to.Until = sqlkit.Time(*until)
-		}
-		to.Stopped, to.Delivered, to.CreatedAt = stopped == 1, delivered == 1, sqlkit.Time(created)
-	}
-}
+const shareColumnCount = 17
 
 func (s *Store) share(ctx context.Context, query string, args ...any) (*core.Share, error) {
-	out := new(core.Share)
-	dest, finish := scanned(out)
-	if err := s.db.QueryRow(ctx, query, args...).Scan(dest...); err != nil {
-		return nil, failure("share", err)
+	found, err := s.shares(ctx, query, args...)
+	if err != nil {
+		return nil, err
 	}
-	finish()
-	return out, nil
+	if len(found) == 0 {
+		return nil, core.ErrNotFound
+	}
+	return &found[0], nil
 }
 
-func (s *Store) shares(ctx context.Context, query string, args ...any) (out []core.Share, err error) {
-	err = s.each(ctx, "shares", func(scan func(...any) error) error {
-		var one core.Share
-		dest, finish := scanned(&one)
-		if err := scan(dest...); err != nil {
-			return err
-		}
-		finish()
-		out = append(out, one)
-		return nil
-	}, query, args...)
-	return out, err
+func (s *Store) shares(ctx context.Context, query string, args ...any) ([]core.Share, error) {
+	found, err := s.ask(ctx, question{op: "shares", query: query, columns: shareColumnCount}, args...)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]core.Share, len(found))
+	for i, c := range found {
+		out[i] = c.share()
+	}
+	return out, nil
 }
 
 // ShareFor implements core.Book.
@@ -72,7 +57,7 @@ func (s *Store) SharesOf(ctx context.Context, member int64) ([]core.Share, error
 
 // SharesAfter implements core.Book.
 func (s *Store) SharesAfter(ctx context.Context, after int64, limit int) ([]core.Share, error) {
-	return s.shares(ctx, shareFrom+` WHERE s.id > $1 AND s.stopped = 0 ORDER BY s.id LIMIT $2`, after, limit)
+	return s.shares(ctx, shareFrom+` WHERE s.id > $1 AND s.stopped = 0 ORDER BY s.id LIMIT $2`, after, int64(limit))
 }
 
 // PutShare implements core.Book.
@@ -116,36 +101,10 @@ func (s *Store) Append(ctx context.Context, box core.Box, share int64, kind core
 	})
 }
 
-// ItemsAfter implements core.Book.
-func (s *Store) ItemsAfter(ctx context.Context, box core.Box, seq int64, limit int) (out []core.Item, err error) {
-	err = s.each(ctx, "items", func(scan func(...any) error) error {
-		var i core.Item
-		var at int64
-		var delivered *int64
-		dest, finish := scanned(&i.Share)
-		if err := scan(append([]any{&i.Seq, &i.Kind, &at, &delivered}, dest...)...); err != nil {
-			return err
-		}
-		finish()
-		i.At, i.Delivered = sqlkit.Time(at), delivered != nil
-		out = append(out, i)
-		return nil
-	}, `SELECT i.seq, i.kind, i.created_at, i.delivered_at, `+shareColumns+` FROM item i JOIN share s ON s.id = i.share_id JOIN member m ON m.id = s.member_id
-		WHERE i.controller = $1 AND i.partner = $2 AND i.purpose = $3 AND i.basis = $4 AND i.seq > $5 ORDER BY i.seq LIMIT $6`, key(box, seq, limit)...)
-	return out, err
-}
-
 // Confirm implements core.Book.
 func (s *Store) Confirm(ctx context.Context, box core.Box, seq int64) error {
 	_, err := s.exec(ctx, "confirm", `UPDATE mailbox SET confirmed = $5
 		WHERE controller = $1 AND partner = $2 AND purpose = $3 AND basis = $4 AND confirmed < $5 AND last_seq >= $5`, key(box, seq)...)
-	return err
-}
-
-// MarkDelivered implements core.Book.
-func (s *Store) MarkDelivered(ctx context.Context, box core.Box, seq int64, now time.Time) error {
-	_, err := s.exec(ctx, "mark delivered", `UPDATE item SET delivered_at = $6
-		WHERE controller = $1 AND partner = $2 AND purpose = $3 AND basis = $4 AND seq = $5`, key(box, seq, sqlkit.Micros(now))...)
 	return err
 }
 
@@ -157,13 +116,19 @@ func (s *Store) ForgetItems(ctx context.Context, before time.Time, limit int) (i
 		WHERE i.created_at < $1 AND i.seq <= b.confirmed ORDER BY i.created_at LIMIT $2)`, sqlkit.Micros(before), limit)
 }
 
-// AddDisclosure implements core.Book.
-func (s *Store) AddDisclosure(ctx context.Context, d *core.Disclosure) error {
-	_, err := s.exec(ctx, "disclosure", `INSERT INTO disclosure (controller, member_id, kind, partner, name, class, fields, purpose, basis, disclosed_at, event_id)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-		d.Controller, d.Member, int64(d.Kind), d.Partner, d.Name, string(d.Class), int64(d.Fields), string(d.Purpose), string(d.Basis),
-		sqlkit.Micros(d.At), d.EventID)
-	return err
+// AddDisclosures implements core.Book.
+func (s *Store) AddDisclosures(ctx context.Context, list []core.Disclosure) error {
+	const columns = 11
+	args := make([]any, 0, len(list)*columns)
+	for _, d := range list {
+		args = append(args, d.Controller, d.Member, int64(d.Kind), d.Partner, d.Name, string(d.Class), int64(d.Fields), string(d.Purpose),
+			string(d.Basis), sqlkit.Micros(d.At), d.EventID)
+	}
+	return s.InTx(ctx, func(ctx context.Context) error {
+		_, err := s.db.InsertRows(ctx, `INSERT INTO disclosure
+			(controller, member_id, kind, partner, name, class, fields, purpose, basis, disclosed_at, event_id) VALUES`, columns, args)
+		return failure("disclosures", err)
+	})
 }
 
 // Disclosures implements core.Book.

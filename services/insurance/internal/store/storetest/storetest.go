@@ -29,6 +29,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"the share that goes on is found before a stopped one": subjects,
 		"mailboxes are apart and in order":                     mailboxes,
 		"positions have no gaps when many append":              appendMany,
+		"a page comes with what is known of its members":       page,
+		"reads are counted once for each naming":               reads,
 		"agreement, balancing and mailbox in one look":         terms,
 		"only confirmed and old items are forgotten":           forgetItems,
 		"disclosures come newest first, page by page":          disclosures,
@@ -105,7 +107,7 @@ func empty(t *testing.T, s store.Store) {
 	if err := s.PutShare(ctx, aShare(1, "x")); err == nil {
 		t.Error("a share of nobody")
 	}
-	items, err := s.ItemsAfter(ctx, box(), 0, 10)
+	items, err := s.ItemRows(ctx, box(), 0, 10)
 	if err != nil || len(items) != 0 {
 		t.Error(items, err)
 	}
@@ -185,7 +187,7 @@ func consents(t *testing.T, s store.Store) {
 	other := *c
 	other.Purpose = core.Newsletter
 	want(t, s.PutConsent(ctx, id, &other, Moment(1)), core.ErrConflict)
-	got, err := s.Consents(ctx, id)
+	got, _, err := s.Said(ctx, id)
 	must(t, err)
 	if len(got) != 1 || !reflect.DeepEqual(got[0], *c) {
 		t.Errorf("%+v", got)
@@ -199,7 +201,7 @@ func consents(t *testing.T, s store.Store) {
 	}
 	at, err := s.Withdraw(ctx, id, "c", 1, Moment(5))
 	must(t, err)
-	if got, err = s.Consents(ctx, id); err != nil || !got[0].Withdrawn || !at.Equal(Moment(2)) {
+	if got, _, err = s.Said(ctx, id); err != nil || !got[0].Withdrawn || !at.Equal(Moment(2)) {
 		t.Errorf("%+v %v %v", got, at, err)
 	}
 	want(t, s.PutConsent(ctx, id+1, c, Moment(0)), core.ErrNotFound)
@@ -216,7 +218,7 @@ func refusals(t *testing.T, s store.Store) {
 			t.Error(at)
 		}
 	}
-	got, err := s.Refusals(ctx, id)
+	_, got, err := s.Said(ctx, id)
 	r.At = Moment(1)
 	if err != nil || len(got) != 1 || !got[0].At.Equal(r.At) || got[0].Partner != partner || got[0].Channel != 2 {
 		t.Errorf("%+v %v", got, err)
@@ -231,7 +233,7 @@ func restriction(t *testing.T, s store.Store) {
 	}
 	must(t, s.LiftRestriction(ctx, id))
 	must(t, s.LiftRestriction(ctx, id))
-	if got, err := s.Refusals(ctx, id); err != nil || len(got) != 2 {
+	if _, got, err := s.Said(ctx, id); err != nil || len(got) != 2 {
 		t.Errorf("%+v %v", got, err)
 	}
 }
@@ -296,13 +298,13 @@ func mailboxes(t *testing.T, s store.Store) {
 		must(t, s.Append(ctx, box(), one.ID, core.ItemNew, Moment(i)))
 		must(t, s.Append(ctx, other, one.ID, core.ItemStopUse, Moment(i)))
 	}
-	got, err := s.ItemsAfter(ctx, box(), 2, 2)
+	got, err := s.ItemRows(ctx, box(), 2, 2)
 	must(t, err)
 	if len(got) != 2 || got[0].Seq != 3 || got[1].Seq != 4 || got[0].Kind != core.ItemNew || got[0].Share.Handle != "h" || !got[0].At.Equal(Moment(2)) {
 		t.Errorf("%+v", got)
 	}
-	must(t, s.MarkDelivered(ctx, box(), 3, Moment(9)))
-	if got, err = s.ItemsAfter(ctx, box(), 2, 2); err != nil || !got[0].Delivered || got[1].Delivered {
+	must(t, s.MarkDelivered(ctx, box(), []int64{3}, Moment(9)))
+	if got, err = s.ItemRows(ctx, box(), 2, 2); err != nil || !got[0].Delivered || got[1].Delivered {
 		t.Errorf("%+v %v", got, err)
 	}
 }
@@ -323,7 +325,7 @@ func appendMany(t *testing.T, s store.Store) {
 		})
 	}
 	all.Wait()
-	got, err := s.ItemsAfter(ctx, box(), 0, 1000)
+	got, err := s.ItemRows(ctx, box(), 0, 1000)
 	must(t, err)
 	for i, item := range got {
 		if item.Seq != int64(i+1) {
@@ -353,7 +355,7 @@ func forgetItems(t *testing.T, s store.Store) {
 	if err != nil || n != 1 {
 		t.Error(n, err)
 	}
-	if got, err := s.ItemsAfter(ctx, box(), 0, 10); err != nil || len(got) != 1 || got[0].Seq != 4 {
+	if got, err := s.ItemRows(ctx, box(), 0, 10); err != nil || len(got) != 1 || got[0].Seq != 4 {
 		t.Errorf("%+v %v", got, err)
 	}
 }
@@ -396,10 +398,10 @@ func disclosures(t *testing.T, s store.Store) {
 	other := Member(t, s, "other")
 	for i := range 5 {
 		for _, m := range []int64{id, other} {
-			must(t, s.AddDisclosure(ctx, &core.Disclosure{
+			must(t, s.AddDisclosures(ctx, []core.Disclosure{{
 				Controller: controller, Member: m, Kind: core.ItemNew, Partner: partner, Name: "Ø", Class: core.InsuranceAgency, Fields: core.Email,
 				Purpose: core.InsuranceOffer, Basis: core.Interest, At: Moment(i), EventID: "e",
-			}))
+			}}))
 		}
 	}
 	first, err := s.Disclosures(ctx, id, 0, 3)
@@ -429,7 +431,7 @@ func erase(t *testing.T, s store.Store) {
 	must(t, err)
 	Member(t, s, "stays")
 	must(t, s.PutConsent(ctx, gone, &core.Consent{ID: "c"}, Moment(0)))
-	must(t, s.AddDisclosure(ctx, &core.Disclosure{Controller: controller, Member: gone, At: Moment(0)}))
+	must(t, s.AddDisclosures(ctx, []core.Disclosure{{Controller: controller, Member: gone, At: Moment(0)}}))
 	who, err := s.Erase(ctx, day, 10)
 	if err != nil || len(who) != 1 || who[0] != gone {
 		t.Fatal(who, err)
@@ -439,7 +441,7 @@ func erase(t *testing.T, s store.Store) {
 	if len(row.Sealed) != 0 || row.Handle != "gone" {
 		t.Errorf("%+v", row)
 	}
-	if c, err := s.Consents(ctx, gone); err != nil || len(c) != 0 {
+	if c, _, err := s.Said(ctx, gone); err != nil || len(c) != 0 {
 		t.Error(c, err)
 	}
 	if d, err := s.Disclosures(ctx, gone, 0, 10); err != nil || len(d) != 1 {
