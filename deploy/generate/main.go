@@ -4,11 +4,16 @@
 //
 // DIR must be new. It gets
 //
-//	members.jsonl             who they are
+//	members.jsonl             who they are, and in which cohorts beside the month: protection, opt-outs, consents, Swedish incomes
 //	cards.jsonl               the benefit cards of the Danish ones
 //	eindkomst.txt             what employers report to eIndkomst: a file for the simulator's /v1/eindkomst/upload
 //	eindkomst-corrections.txt what they report later on
 //	expected.csv              outcome, hours and amount of each Danish member, taken from the table and not from any service
+//	karens.jsonl              benefit periods of § 56a with the waiting days that must come of them
+//	shortenings.jsonl         ledgers of § 56b with what must come of them
+//	transfers.jsonl           fund transfers with their dates
+//	incomes.jsonl             twelve months of the Swedish ones with what must come of them (B.12)
+//	sharing.jsonl             who is protected, has opted out or consented, with what must come of a campaign (B.8)
 //
 // The same number of members gives the same files everywhere.
 package main
@@ -64,6 +69,10 @@ func run(args []string, out io.Writer) error {
 		write func(io.Writer, []members.Member) error
 	}{
 		{"members.jsonl", writeMembers}, {"cards.jsonl", writeCards}, {"expected.csv", writeExpected},
+		{"karens.jsonl", cohort(func(m *members.Member) *members.Karens { return m.Karens })},
+		{"shortenings.jsonl", cohort(func(m *members.Member) *members.Shortening { return m.Shortening })},
+		{"transfers.jsonl", cohort(func(m *members.Member) *members.Transfer { return m.Transfer })},
+		{"incomes.jsonl", cohort(func(m *members.Member) *members.Income { return m.Income })}, {"sharing.jsonl", cohort(sharing)},
 		{"eindkomst.txt", func(w io.Writer, all []members.Member) error {
 			return upload.WriteReports(w, created, members.Uploads(all))
 		}},
@@ -107,9 +116,9 @@ type line struct {
 	Status     string          `json:"status,omitempty"`
 	Scenario   string          `json:"scenario,omitempty"`
 	Protected  bool            `json:"protected,omitempty"`
-	Karens     string          `json:"karens,omitempty"`
-	Shortening string          `json:"shortening,omitempty"`
-	Transfer   string          `json:"transfer,omitempty"`
+	Protection string          `json:"protection,omitempty"` // level, for the cohort
+	OptedOut   string          `json:"opted_out,omitempty"`
+	Consented  string          `json:"consented,omitempty"`
 	Income     *members.Income `json:"income,omitempty"`
 }
 
@@ -144,14 +153,59 @@ func writeMembers(w io.Writer, all []members.Member) error {
 	for i := range all {
 		m := &all[i]
 		err := enc.Encode(line{
-			Index: m.Index, Country: m.Country, Number: m.Number, Born: m.Born, Status: status(m), Scenario: m.Scenario.Name, Protected: m.Scenario.Protected,
-			Karens: m.Karens, Shortening: m.Shortening, Transfer: m.Transfer, Income: m.Income,
+			Index: m.Index, Country: m.Country, Number: m.Number, Born: m.Born, Status: status(m), Scenario: m.Scenario.Name, Protected: m.Protected(),
+			Protection: m.Protection, OptedOut: m.OptedOut, Consented: m.Consented, Income: m.Income,
 		})
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// cohort writes the rows that members live through beside the month.
+func cohort[T any](row func(*members.Member) *T) func(io.Writer, []members.Member) error {
+	return func(w io.Writer, all []members.Member) error {
+		enc := json.NewEncoder(w)
+		for i := range all {
+			m := &all[i]
+			if r := row(m); r != nil {
+				if err := enc.Encode(struct {
+					Index     int    `json:"index"`
+					Number    string `json:"number"`
+					Protected bool   `json:"protected,omitempty"`
+					Row       *T     `json:"row"`
+				}{m.Index, m.Number, m.Protected(), r}); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+}
+
+// shared is what must come of sharing somebody.
+type shared struct {
+	OptedOut  string     `json:"opted_out,omitempty"`
+	Consented string     `json:"consented,omitempty"`
+	Campaign  []campaign `json:"campaign"`
+}
+
+// campaign is what must come of a campaign on a day. Without reasons the member is shared.
+type campaign struct {
+	Day     string   `json:"day"`
+	Reasons []string `json:"reasons"`
+}
+
+func sharing(m *members.Member) *shared {
+	if !m.Protected() && m.OptedOut == "" && m.Consented == "" {
+		return nil
+	}
+	out := &shared{OptedOut: m.OptedOut, Consented: m.Consented}
+	for _, day := range []string{members.ConsentLastDay, members.ConsentGone} {
+		out.Campaign = append(out.Campaign, campaign{day, m.Campaign(day)})
+	}
+	return out
 }
 
 func writeCards(w io.Writer, all []members.Member) error {

@@ -50,6 +50,8 @@ func everything(t *testing.T, c *client, l importer.Line, handle string) map[str
 	call(batch, func() (bool, error) { b, err := c.batch(l, l); return b != nil, err })
 	call(address, func() (bool, error) { a, err := c.address(handle); return a != nil, err })
 	call(level, func() (bool, error) { v, err := c.level(handle); return v != 0, err })
+	call(levels, func() (bool, error) { v, err := c.levels(handle, handle); return v != nil, err })
+	call(letters, func() (bool, error) { v, err := c.letters(handle, handle); return v != nil, err })
 	call(secrecy, func() (bool, error) {
 		out, err := c.rpc.RecordSecrecyTest(c.w.t.Context(), &identityv1.RecordSecrecyTestRequest{
 			Context: why(c.org, secrecy, ""), Handle: handle, Fields: []string{"postal_address"}, Outcome: identityv1.SecrecyOutcome_SECRECY_OUTCOME_REFUSE,
@@ -69,8 +71,8 @@ func settled(t *testing.T, w *world, c *client, l importer.Line, handle string) 
 			t.Errorf("afterwards %s: %v", rpc, err)
 		}
 	}
-	if got := len(w.AllRecords()) - before; got != len(allRPCs())+1 {
-		t.Errorf("afterwards %d records, want one a person: %d", got, len(allRPCs())+1)
+	if got := len(w.AllRecords()) - before; got != len(allRPCs())+3 {
+		t.Errorf("afterwards %d records, want one a person: %d", got, len(allRPCs())+3)
 	}
 }
 

@@ -62,6 +62,8 @@ const (
 	batch   = service + "BatchVerify"
 	address = service + "GetPostalAddress"
 	level   = service + "GetProtectionStatus"
+	levels  = service + "BatchGetProtectionStatuses"
+	letters = service + "BatchGetPostalAddresses"
 	secrecy = service + "RecordSecrecyTest"
 	search  = service + "SearchMembers"
 	open    = service + "OpenAddressSubscription"
@@ -70,7 +72,9 @@ const (
 )
 
 // allRPCs are those that funds and agencies may call; fundRPCs those for funds alone.
-func allRPCs() []string  { return []string{resolve, verify, batch, address, level, secrecy} }
+func allRPCs() []string {
+	return []string{resolve, verify, batch, address, level, letters, levels, secrecy}
+}
 func fundRPCs() []string { return append(allRPCs(), search, open, closing, changes) }
 
 // deal writes an agreement between the organisation as controller and itself as caller. JSON is YAML.
@@ -79,11 +83,13 @@ func deal(org, role, until string, rpcs ...string) (file, text string) {
 	fields := map[string][]string{
 		resolve: {"handle"}, verify: {"verdict"}, batch: {"results", "event_id"},
 		address: {"address", "valid_from", "source", "register_time", "protection"}, level: {"level", "register_time"}, secrecy: {"recorded_at"},
+		letters: {"results"}, levels: {"results"},
 		search: {"handles"}, open: {"opened_on"}, closing: {"last_day"}, changes: {"changes"},
 	}
 	purposes := map[string][]string{
 		resolve: {"PURPOSE_IDENTIFICATION", "PURPOSE_ADDRESS_UPDATE"}, verify: {"PURPOSE_IDENTIFICATION"}, batch: {"PURPOSE_IDENTIFICATION"},
 		address: {"PURPOSE_ADDRESS_UPDATE"}, level: {"PURPOSE_IDENTIFICATION"}, secrecy: {"PURPOSE_IDENTIFICATION"},
+		letters: {"PURPOSE_ADDRESS_UPDATE"}, levels: {"PURPOSE_IDENTIFICATION"},
 		search: {"PURPOSE_IDENTIFICATION"}, open: {"PURPOSE_ADDRESS_UPDATE"}, closing: {"PURPOSE_ADDRESS_UPDATE"},
 		changes: {"PURPOSE_ADDRESS_UPDATE"},
 	}
@@ -255,7 +261,7 @@ func (c *client) why(rpc string) *commonv1.RequestContext { return why(c.org, rp
 func why(org, rpc, law string) *commonv1.RequestContext {
 	purpose := vocabularyv1.Purpose_PURPOSE_IDENTIFICATION
 	switch rpc {
-	case address, open, closing, changes:
+	case address, letters, open, closing, changes:
 		purpose = vocabularyv1.Purpose_PURPOSE_ADDRESS_UPDATE
 	}
 	if law == "" {
@@ -311,6 +317,24 @@ func (c *client) address(handle string, opts ...grpc.CallOption) (*identityv1.Ge
 func (c *client) level(handle string) (identityv1.ProtectionLevel, error) {
 	out, err := c.rpc.GetProtectionStatus(c.w.t.Context(), &identityv1.GetProtectionStatusRequest{Context: c.why(level), Handle: handle})
 	return out.GetLevel(), err
+}
+
+// levels and letters ask about many persons in one call.
+func (c *client) levels(handles ...string) ([]*identityv1.ProtectionStatusResult, error) {
+	out, err := c.rpc.BatchGetProtectionStatuses(c.w.t.Context(), &identityv1.BatchGetProtectionStatusesRequest{Context: c.why(levels), Persons: people(handles...)})
+	return out.GetResults(), err
+}
+
+func (c *client) letters(handles ...string) ([]*identityv1.PostalAddressResult, error) {
+	out, err := c.rpc.BatchGetPostalAddresses(c.w.t.Context(), &identityv1.BatchGetPostalAddressesRequest{Context: c.why(letters), Persons: people(handles...)})
+	return out.GetResults(), err
+}
+
+func people(handles ...string) (out []*identityv1.BatchPerson) {
+	for _, h := range handles {
+		out = append(out, &identityv1.BatchPerson{Handle: h})
+	}
+	return out
 }
 
 // subscribe opens a subscription that must open.
@@ -394,6 +418,8 @@ func requests(org string, l importer.Line, handle string) map[string]proto.Messa
 		}},
 		address: &identityv1.GetPostalAddressRequest{Context: why(org, address, ""), Handle: handle},
 		level:   &identityv1.GetProtectionStatusRequest{Context: why(org, level, ""), Handle: handle},
+		levels:  &identityv1.BatchGetProtectionStatusesRequest{Context: why(org, levels, ""), Persons: people(handle, handle)},
+		letters: &identityv1.BatchGetPostalAddressesRequest{Context: why(org, letters, ""), Persons: people(handle, handle)},
 		secrecy: &identityv1.RecordSecrecyTestRequest{
 			Context: why(org, secrecy, ""), Handle: handle, Fields: []string{"postal_address"}, Outcome: identityv1.SecrecyOutcome_SECRECY_OUTCOME_REFUSE,
 		},

@@ -3,6 +3,7 @@ package identity_test
 import (
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -77,6 +78,9 @@ func TestProtectionTable(t *testing.T) {
 	}
 	high := map[auditv1.SubjectClass]int{}
 	for _, r := range w.AllRecords() {
+		if r.GetDecision() == auditv1.Decision_DECISION_DENY && strings.HasSuffix(r.GetRpc(), levels) && r.GetItem() == 2 {
+			continue // about nobody
+		}
 		if r.GetDecision() != auditv1.Decision_DECISION_ALLOW || r.GetSubjectRef() == "" {
 			t.Fatalf("record of %s: %v, subject %q", r.GetRpc(), r.GetDecision(), r.GetSubjectRef())
 		}
@@ -133,6 +137,12 @@ func checkParty(t *testing.T, c *client, l importer.Line, what string, wantLevel
 	handle := c.handle(l.Number)
 	if got, err := c.level(handle); err != nil || got != wantLevel {
 		t.Errorf("%s: level %v, %v, want %v", what, got, err, wantLevel)
+	}
+	if got, err := c.levels(handle, invalidHandle); err != nil || got[0].GetStatus().GetLevel() != wantLevel || got[1].GetStatus() != nil {
+		t.Errorf("%s: level in a batch %v, %v, want %v", what, got, err, wantLevel)
+	}
+	if got, err := c.letters(handle); err != nil || got[0].GetFound().GetProtection() != wantLevel || (got[0].GetFound().GetAddress() != nil) != open {
+		t.Errorf("%s: address in a batch %v, %v; want open %v, %v", what, got, err, open, wantLevel)
 	}
 	a, err := c.address(handle)
 	if err != nil || a.GetProtection() != wantLevel || (a.GetAddress() != nil) != open {
@@ -268,6 +278,12 @@ func TestLooksLikeUnknown(t *testing.T) {
 	}
 	if out, err := own.batch(gone, free); err != nil || out.GetResults()[0].String() != out.GetResults()[1].String() {
 		t.Errorf("in a batch: %v, %v", out, err)
+	}
+	if out, err := own.levels(goneHandle, invalidHandle); err != nil || out[0].String() != out[1].String() || out[0].GetStatus() != nil {
+		t.Errorf("levels: %v, %v", out, err)
+	}
+	if out, err := stranger.letters(foreign, invalidHandle); err != nil || out[0].String() != out[1].String() || out[0].GetFound() != nil {
+		t.Errorf("addresses: %v, %v", out, err)
 	}
 	if _, err := own.resolve(gone.Number); refusalOf(err).code != codes.NotFound {
 		t.Errorf("an annulled number: %v", err)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	auditv1 "samvirke.dev/proto/gen/go/samvirke/audit/v1"
+	commonv1 "samvirke.dev/proto/gen/go/samvirke/common/v1"
 	"samvirke.dev/services/identity/internal/api"
 	"samvirke.dev/services/identity/internal/core"
 	"samvirke.dev/services/platform/audit"
@@ -23,6 +24,12 @@ func (notes) Subject(ctx context.Context, canonical string, protected bool) {
 func (notes) Source(ctx context.Context, source core.Source, registerTime time.Time) {
 	audit.Source(ctx, api.SourceOf(source), registerTime)
 }
+
+// Withheld implements core.Notes.
+func (notes) Withheld(ctx context.Context) { audit.Deny(ctx, commonv1.Reason_REASON_SUBJECT_NOT_FOUND) }
+
+// NoAddress implements core.Notes.
+func (notes) NoAddress(ctx context.Context) { audit.Without(ctx, api.AddressPaths()...) }
 
 // secrecyTest is the rule under which secrecy tests stand in records.
 const secrecyTest = "SE-OSL-SECRECY-TEST"

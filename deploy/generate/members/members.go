@@ -25,12 +25,16 @@ type Member struct {
 	// Danish members.
 	PartTime   bool
 	Scenario   Scenario
-	Wage       int64  // øre an hour
-	Karens     string // row of B.2 that the member lives through as well, or ""
-	Shortening string // row of B.3, or ""
-	Transfer   string // row of B.9, or ""; Swedish members too
+	Wage       int64       // øre an hour
+	Karens     *Karens     // row of B.2 that the member lives through as well, or nil
+	Shortening *Shortening // row of B.3, or nil
 	// Swedish members.
 	Income *Income // row of B.12
+	// Members of both countries.
+	Transfer   *Transfer // row of B.9, or nil
+	Protection string    // level of B.10, or ""
+	OptedOut   string    // day of an opt-out, or ""
+	Consented  string    // day of a consent, or ""
 }
 
 // Report is what an employer reported.
@@ -82,40 +86,10 @@ func (g *Generator) Next() Member {
 		m.Number, born = g.register.swede(born, &draws, i%25 == 19)
 		m.swede(i)
 	}
+	m.cohorts(i)
 	m.Born = born.Format(time.DateOnly)
 	m.Wage = 180_00 + int64(draws.next()%12_001)
 	return m
-}
-
-// Cohorts beside the month's scenario: every so manieth member gets the rows of a table in turn.
-const (
-	everyKarens, everyShortening, everyDanishTransfer, everySwedishTransfer = 7, 11, 13, 5
-	karensRows, shorteningRows, danishTransfers, swedishTransfers           = 14, 17, 7, 3
-)
-
-func (m *Member) dane(i int) {
-	nth := i / 2
-	rows := len(Scenarios(false))
-	m.PartTime = (i/(2*rows))%4 == 3
-	m.Scenario = Scenarios(m.PartTime)[nth%rows]
-	turn := func(every, rows, from int, letter string) string {
-		if nth%every != 0 {
-			return ""
-		}
-		return fmt.Sprintf("%s%02d", letter, from+(nth/every)%rows)
-	}
-	m.Karens = turn(everyKarens, karensRows, 1, "K")
-	m.Shortening = turn(everyShortening, shorteningRows, 1, "S")
-	m.Transfer = turn(everyDanishTransfer, danishTransfers, 1, "T")
-}
-
-func (m *Member) swede(i int) {
-	nth := i / 2
-	rows := Incomes()
-	m.Income = &rows[nth%len(rows)]
-	if nth%everySwedishTransfer == 0 {
-		m.Transfer = fmt.Sprintf("T%02d", 1+danishTransfers+(nth/everySwedishTransfer)%swedishTransfers)
-	}
 }
 
 // pay is the income of so many hours, half up to whole øre.
@@ -162,6 +136,9 @@ func Employer(n int) string {
 	return fmt.Sprintf("%s%d", seven, ((11-sum%11)%11+1)%10)
 }
 
+// Protected says whether name and address are, by the month's scenario or the cohort.
+func (m *Member) Protected() bool { return m.Scenario.Protected || m.Protection != "" }
+
 // Expected is the outcome of the first matching.
 func (m *Member) Expected() Expected {
 	return m.expected(m.Scenario.Outcome, m.Scenario.Hours)
@@ -169,10 +146,14 @@ func (m *Member) Expected() Expected {
 
 // ExpectedAfter is the outcome of the matching after the correction; false if there is none.
 func (m *Member) ExpectedAfter() (Expected, bool) {
+	if m.Scenario.After != "" && m.Protected() {
+		// Nobody has decided the first one yet, so it is not in force: the whole difference is to be regulated.
+		return m.expected(Recover, m.Scenario.Corrected[0]-m.Scenario.Declared), true
+	}
 	return m.expected(m.Scenario.After, m.Scenario.AfterHours), m.Scenario.After != ""
 }
 
 func (m *Member) expected(outcome string, hours int64) Expected {
-	human := m.Scenario.Protected || m.Scenario.Remark || outcome == IncomeOnly
+	human := m.Protected() && outcome != Incomplete || m.Scenario.Remark || outcome == IncomeOnly
 	return Expected{Outcome: outcome, Hours: hours, Amount: Amount(hours, m.PartTime), Automatic: !human}
 }

@@ -1,7 +1,8 @@
 package members
 
 import (
-	"strconv"
+	"fmt"
+	"maps"
 	"testing"
 )
 
@@ -98,20 +99,86 @@ func TestStatus(t *testing.T) {
 	}
 }
 
+// The cohorts of D.2: how many members are in each of 3 000, every row in turn, whatever the month's scenario.
 func TestCohorts(t *testing.T) {
 	t.Parallel()
-	seen := map[string]int{}
+	seen, sizes, levels := map[string]int{}, map[string]int{}, map[string]int{}
 	for _, m := range First(3000) {
-		for _, row := range []string{m.Karens, m.Shortening, m.Transfer} {
-			seen[row]++
+		if m.Karens != nil {
+			seen[m.Karens.Row]++
+			sizes["karens"]++
 		}
+		if m.Shortening != nil {
+			seen[m.Shortening.Row]++
+			sizes["shortening"]++
+		}
+		if m.Transfer != nil {
+			seen[m.Transfer.Row]++
+			sizes["transfer "+m.Country]++
+			if m.Transfer.Country != m.Country {
+				t.Errorf("member %d of %s moves by a row of %s", m.Index, m.Country, m.Transfer.Country)
+			}
+		}
+		if m.Protection != "" {
+			sizes["protection"]++
+			levels[m.Protection]++
+			if m.Protection[:2] != m.Country || m.Country == Denmark && m.Expected().Automatic != (m.Scenario.Outcome == Incomplete) {
+				t.Errorf("member %d: %s", m.Index, m.Protection)
+			}
+		}
+		if m.OptedOut != "" {
+			sizes["opt-out"]++
+		}
+		if m.Consented != "" {
+			sizes["consent"]++
+		}
+	}
+	want := map[string]int{
+		"karens": 215, "shortening": 137, "transfer DK": 116, "transfer SE": 300, "protection": 177, "opt-out": 500, "consent": 334,
+	}
+	if !maps.Equal(sizes, want) {
+		t.Errorf("cohorts %v, want %v", sizes, want)
 	}
 	for letter, rows := range map[string]int{"K": 14, "S": 17, "T": 10} {
 		for n := 1; n <= rows; n++ {
-			row := letter + strconv.Itoa(n/10) + strconv.Itoa(n%10)
-			if seen[row] == 0 {
+			if row := fmt.Sprintf("%s%02d", letter, n); seen[row] == 0 {
 				t.Errorf("nobody lives through %s", row)
 			}
+		}
+	}
+	for _, level := range []string{"DK_NAME_ADDRESS", "DK_SPECIAL", "SE_SECRECY_MARK", "SE_PROTECTED_REGISTRATION"} {
+		if levels[level] < 40 {
+			t.Errorf("%d members have %s", levels[level], level)
+		}
+	}
+}
+
+// What the rows' facts add up to, by the words of the tables of B.2 and B.3.
+func TestRowsHoldTheTablesFigures(t *testing.T) {
+	t.Parallel()
+	hours := map[string]int64{}
+	for _, k := range KarensRows() {
+		for _, m := range k.Months {
+			hours[k.Row] += m.Hours
+		}
+		if k.Months[0].Month != k.Placed[:7] {
+			t.Errorf("%s begins in %s", k.Row, k.Months[0].Month)
+		}
+	}
+	for _, s := range ShorteningRows() {
+		for _, m := range append(s.Own, s.DFDG...) {
+			if !m.Used {
+				hours[s.Row] += m.Hours
+			}
+		}
+	}
+	want := map[string]int64{
+		"K01": 148_00, "K02": 148_01, "K03": 97_00, "K04": 97_01, "K12": 120_00, "K14": 200_00,
+		"S01": 7695_84, "S02": 7856_17, "S03": 6240_00, "S04": 7696_00, "S05": 7695_99, "S06": 7700_00, "S11": 6300_00, "S15": 7700_00, "S17": 5000_00,
+	}
+	for row, h := range want {
+		if hours[row] != h {
+			t.Errorf("%s has %d centihours, want %d", row, hours[row], h)
 		}
 	}
 }

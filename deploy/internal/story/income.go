@@ -64,6 +64,8 @@ func incomeChapter(ctx context.Context, t *teller) error {
 	return errors.Join(
 		t.run(ctx, append(m.prepare(), m.match()...)),
 		m.told(ctx, "Every decision is read and compared with what the table says it must be", m.compare),
+		m.told(ctx, "Waiting days (§ 56a) of every seventh member, each living through a row of the table", m.waitingDays),
+		m.told(ctx, "Shortened benefit periods (§ 56b) of every eleventh member, from ledgers of eight years", m.shortenings),
 		t.run(ctx, m.people()),
 		m.told(ctx, "Employers correct what they reported; the months are matched again, and the difference is regulated", m.correct),
 	)
@@ -189,7 +191,7 @@ func (m *month) card(i int) *incomev1.MemberMonth {
 	one := &m.members[i]
 	s := one.Scenario
 	out := &incomev1.MemberMonth{
-		Handle: m.handleOf(i), Status: incomev1.InsuranceStatus_INSURANCE_STATUS_FULL_TIME, MonthlyRate: one.Rate(), Protected: s.Protected,
+		Handle: m.handleOf(i), Status: incomev1.InsuranceStatus_INSURANCE_STATUS_FULL_TIME, MonthlyRate: one.Rate(), Protected: one.Protected(),
 		PlacementMonth: s.Placement,
 		Card: &incomev1.BenefitCard{
 			DeclaredHours: s.Declared, DeclaredIncome: one.DeclaredIncome(), EntryCount: int32(s.Count), PrecisionMinutes: int32(s.Precision), //nolint:gosec // small

@@ -119,7 +119,7 @@ func outcomes() map[string]incomev1.Outcome {
 func compared(one *members.Member, d *incomev1.Decision, want members.Expected) error {
 	manual := d.GetState() == incomev1.DecisionState_DECISION_STATE_MANUAL
 	// Who objects does so later on.
-	must := !want.Automatic && !one.Scenario.Remark
+	must := !want.Automatic && (!one.Scenario.Remark || one.Protected())
 	err := errors.Join(
 		expect("outcome", d.GetOutcome(), outcomes()[want.Outcome]), expect("hours", d.GetFigures().GetHours(), want.Hours),
 		expect("amount", d.GetFigures().GetAmount(), want.Amount), expect("for a person", manual, must),

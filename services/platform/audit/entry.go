@@ -56,6 +56,7 @@ type subject struct {
 	source    vocabularyv1.Source
 	retrieved time.Time
 	denied    []commonv1.Reason // why this person's data were withheld by the use case
+	without   []string          // paths of the answer that tell nothing of this person
 	rule      *auditv1.RuleDecision
 }
 
@@ -115,6 +116,10 @@ func Source(ctx context.Context, source vocabularyv1.Source, at time.Time) {
 // Deny notes that the rules of the use case withhold the data of the person, and why: the record then says DENY and names no
 // fields, whatever the caller is told.
 func Deny(ctx context.Context, reasons ...commonv1.Reason) { noted(ctx).denied = reasons }
+
+// Without notes that these paths of the answer, and what lies below them, tell nothing of the person: the persons of a batch share an answer,
+// and the record of each names the fields that were disclosed about that one.
+func Without(ctx context.Context, paths ...string) { noted(ctx).without = paths }
 
 // Approver notes the second person who approved a break-glass access (SEC-08), by the caller's pseudonym.
 func Approver(ctx context.Context, employee string) { From(ctx).approver = employee }

@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -104,7 +106,7 @@ func (k *desk) describePerson(e *Entry, about subject, i int, subjects *keys.PRF
 	k.person.Reset()
 	out := &k.person
 	out.Item = uint32(i) //nolint:gosec // bounded by the schema's 100 items
-	out.RuleDecision, out.Reasons, out.Fields = about.rule, e.Reasons, e.Fields
+	out.RuleDecision, out.Reasons, out.Fields = about.rule, e.Reasons, about.disclosed(e.Fields)
 	if len(about.denied) > 0 {
 		out.Decision, out.Reasons, out.Fields = auditv1.Decision_DECISION_DENY, about.denied, nil
 	}
@@ -123,6 +125,16 @@ func (k *desk) describePerson(e *Entry, about subject, i int, subjects *keys.PRF
 		out.SubjectRef, err = subjects.Pseudonym(about.id)
 	}
 	return err
+}
+
+// disclosed are the fields of the answer that tell something of the person.
+func (s *subject) disclosed(fields []string) []string {
+	if len(s.without) == 0 {
+		return fields
+	}
+	return slices.DeleteFunc(slices.Clone(fields), func(f string) bool {
+		return slices.ContainsFunc(s.without, func(w string) bool { return f == w || strings.HasPrefix(f, w+".") })
+	})
 }
 
 // maxFree bounds what an unvalidated request can put into a record; the schema allows 64 characters.

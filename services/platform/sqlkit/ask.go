@@ -42,14 +42,28 @@ func (db *DB) AskAll(ctx context.Context, asks []*Ask) error {
 	return db.pipeline(ctx, asks)
 }
 
-// pipeline sends all questions to PostgreSQL before the first answer is back.
-func (db *DB) pipeline(ctx context.Context, asks []*Ask) (err error) {
+// pipeline sends all questions to PostgreSQL before the first answer is back. A connection of the pool may have died unnoticed: asking
+// changes nothing, so then another one is asked.
+func (db *DB) pipeline(ctx context.Context, asks []*Ask) error {
+	for left := db.cfg.ReadConns; ; left-- {
+		died, err := db.pipelineOnce(ctx, asks)
+		if !died || left <= 0 || ctx.Err() != nil {
+			return classify("ask", err)
+		}
+	}
+}
+
+func (db *DB) pipelineOnce(ctx context.Context, asks []*Ask) (died bool, err error) {
 	conn, err := db.read.Conn(ctx)
 	if err != nil {
-		return classify("ask", err)
+		return false, err
 	}
-	defer func() { err = errors.Join(err, classify("ask", conn.Close())) }()
-	return classify("ask", conn.Raw(func(raw any) (err error) {
+	defer func() {
+		if problem := conn.Close(); !died {
+			err = errors.Join(err, problem)
+		}
+	}()
+	err = conn.Raw(func(raw any) (err error) {
 		pg, ok := raw.(*stdlib.Conn)
 		if !ok {
 			return fmt.Errorf("a connection of type %T", raw)
@@ -59,14 +73,18 @@ func (db *DB) pipeline(ctx context.Context, asks []*Ask) (err error) {
 			batch.Queue(a.Query, a.Args...)
 		}
 		results := pg.Conn().SendBatch(ctx, batch)
-		defer func() { err = errors.Join(err, results.Close()) }()
+		defer func() {
+			err = errors.Join(err, results.Close())
+			died = err != nil && pg.Conn().IsClosed()
+		}()
 		for _, a := range asks {
 			if err := a.take(results); err != nil {
 				return err
 			}
 		}
 		return nil
-	}))
+	})
+	return died, err
 }
 
 func (a *Ask) take(results pgx.BatchResults) error {

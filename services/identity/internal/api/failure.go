@@ -12,9 +12,10 @@ import (
 
 // Request fields named in violations.
 const (
-	numberField = "national_id.value"
-	handleField = "handle"
-	maskField   = "read_mask"
+	numberField  = "national_id.value"
+	handleField  = "handle"
+	personsField = "persons"
+	maskField    = "read_mask"
 )
 
 // failure gives an error of a use case its reason. field is where the caller should look if the request is at fault. Somebody whom

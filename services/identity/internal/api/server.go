@@ -24,6 +24,8 @@ type UseCases interface {
 	Verify(ctx context.Context, c core.Caller, claim core.Claim) (core.VerifyAnswer, error)
 	PostalAddress(ctx context.Context, c core.Caller, handle string) (core.AddressAnswer, error)
 	ProtectionStatus(ctx context.Context, c core.Caller, handle string) (core.StatusAnswer, error)
+	ProtectionStatuses(ctx context.Context, c core.Caller, b core.Batch) ([]*core.StatusAnswer, error)
+	PostalAddresses(ctx context.Context, c core.Caller, b core.Batch) ([]*core.AddressAnswer, error)
 	RecordSecrecyTest(ctx context.Context, c core.Caller, test core.SecrecyTest) (time.Time, error)
 	SearchMembers(ctx context.Context, c core.Caller, search core.Search, limit int) (handles []string, more bool, err error)
 	OpenSubscription(ctx context.Context, c core.Caller, o core.Opening) (civil.Date, error)

@@ -21,12 +21,16 @@ func (s *Service) PostalAddress(ctx context.Context, c Caller, handle string) (A
 	if err != nil {
 		return AddressAnswer{}, err
 	}
-	p := found.Person
+	return addressOf(found, a), nil
+}
+
+func addressOf(f Found, a access) AddressAnswer {
+	p := f.Person
 	answer := AddressAnswer{Protection: a.level, Source: p.Source, RegisterTime: p.RegisterTime}
 	if a.disclosure == DiscloseAll && p.mayBeWrittenTo() {
 		answer.Address, answer.Addressee = p.Address, p.addressee()
 	}
-	return answer, nil
+	return answer
 }
 
 // addressee returns the name as it goes on an envelope.

@@ -87,6 +87,17 @@ func (r *rig) ByHandle(_ context.Context, controller, handle string) (core.Found
 	return core.Found{Person: p, Known: true, Ref: 1}, r.fail
 }
 
+func (r *rig) ByHandles(ctx context.Context, controller string, handles []string) (out []core.Found, err error) {
+	for _, h := range handles {
+		f, err := r.ByHandle(ctx, controller, h)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, f)
+	}
+	return out, nil
+}
+
 func (r *rig) KeepHandle(_ context.Context, controller, handle string, _ int64) (string, error) {
 	r.byHandle[controller+" "+handle] = handle[len(controller)+1:]
 	return handle, r.fail
@@ -114,6 +125,10 @@ func (r *rig) Subject(_ context.Context, canonical string, protected bool) {
 }
 
 // Tested implements core.Notes.
+// Withheld and NoAddress are looked at from outside.
+func (r *rig) Withheld(context.Context)  {}
+func (r *rig) NoAddress(context.Context) {}
+
 func (r *rig) Tested(context.Context, core.SecrecyTest) {}
 
 func (r *rig) Source(_ context.Context, s core.Source, _ time.Time) {

@@ -35,6 +35,8 @@ type Persons interface {
 	// ByHandle returns the person for whom the controller has that handle; other controllers' handles are unknown. It does the same
 	// work whether or not somebody is known. Errors: ErrStoreUnavailable, ErrKeysUnavailable.
 	ByHandle(ctx context.Context, controller, handle string) (Found, error)
+	// ByHandles is ByHandle for many, asked in one go, in their order. Errors: ErrStoreUnavailable, ErrKeysUnavailable.
+	ByHandles(ctx context.Context, controller string, handles []string) ([]Found, error)
 	// KeepHandle returns the handle that the controller has for the person already, or else remembers and returns the one given.
 	// Errors: ErrNotFound if the person has gone, ErrStoreUnavailable.
 	KeepHandle(ctx context.Context, controller, handle string, ref int64) (string, error)
@@ -59,6 +61,10 @@ type Notes interface {
 	Subject(ctx context.Context, canonical string, protected bool)
 	// Source names where the facts come from and when the register gave them.
 	Source(ctx context.Context, source Source, registerTime time.Time)
+	// Withheld says that nothing was told of the person.
+	Withheld(ctx context.Context)
+	// NoAddress says that no address was told of the person.
+	NoAddress(ctx context.Context)
 	// Tested says what an employee decided about giving out data of the person.
 	Tested(ctx context.Context, test SecrecyTest)
 }

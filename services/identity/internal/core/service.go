@@ -118,6 +118,11 @@ func (s *Service) byHandle(ctx context.Context, c Caller, handle string) (f Foun
 	if err != nil {
 		return Found{}, access{}, fmt.Errorf("identity: look up by handle: %w", err)
 	}
+	return s.seen(ctx, c, f)
+}
+
+// seen is what the caller may know now of somebody who was looked up by handle, and notes whom the call is about.
+func (s *Service) seen(ctx context.Context, c Caller, f Found) (_ Found, a access, err error) {
 	today := s.today()
 	if f.Known {
 		if f, err = s.renewed(ctx, c, f, today); err != nil {

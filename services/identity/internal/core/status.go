@@ -19,5 +19,9 @@ func (s *Service) ProtectionStatus(ctx context.Context, c Caller, handle string)
 	if err != nil {
 		return StatusAnswer{}, err
 	}
-	return StatusAnswer{Protection: a.level, Source: found.Person.Source, RegisterTime: found.Person.RegisterTime}, nil
+	return statusOf(found, a), nil
+}
+
+func statusOf(f Found, a access) StatusAnswer {
+	return StatusAnswer{Protection: a.level, Source: f.Person.Source, RegisterTime: f.Person.RegisterTime}
 }

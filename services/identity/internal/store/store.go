@@ -49,9 +49,6 @@ type Written struct {
 	Merged int // rows that were found to be the same person as another and were joined with it
 }
 
-// ClockSkew is by how much the clocks of replicas may differ. A time beyond it was told by a clock that was wrong.
-const ClockSkew = time.Minute
-
 // Store keeps sealed persons. All methods may be called at the same time. A method that changes something is one transaction, or part of
 // the one in ctx.
 type Store interface {
@@ -65,13 +62,16 @@ type Store interface {
 	// and case matters. Errors: ErrNotFound, ErrUnavailable.
 	ByHandle(ctx context.Context, controller, handle string) (Row, error)
 
+	// ByHandles is ByHandle for many, asked in one go, in their order; nil stands for a handle that was not found. Errors: ErrUnavailable.
+	ByHandles(ctx context.Context, controller string, handles []string) ([]*Row, error)
+
 	// KeepHandle returns the handle that the controller has for the row already (the oldest, if a merger left several), or else keeps and
 	// returns the one given. Keeping the same handle again changes nothing. Errors: ErrNotFound if there is no such row, ErrUnavailable.
 	KeepHandle(ctx context.Context, controller, handle string, row int64, now time.Time) (string, error)
 
 	// Put writes all entries or none. An entry replaces the row that has any of its numbers, wholly: what the old row held is gone, its
 	// handles stay. Rows that turn out to be the same person are joined and keep the handles of all. An entry older than the row by
-	// register time is left out and counted, unless the row's time is more than ClockSkew after now; one of equal time is written. Aliases
+	// register time is left out and counted, unless the row's time is more than clock.Skew after now; one of equal time is written. Aliases
 	// are those of the entry, no others. Writing the same entries again changes nothing that can be seen. Errors: ErrDuplicate,
 	// ErrUnavailable.
 	Put(ctx context.Context, entries []Entry, now time.Time) (Written, error)

@@ -107,6 +107,7 @@ func (s *Service) WaitingDays(ctx context.Context, c Caller, handle facts.Handle
 func fill(d *Decision, w waiting.Decision) {
 	d.Outcome, d.Codes, d.Provision = string(w.Outcome), w.Codes, w.Provisional
 	d.Figures = Figures{Amount: w.Amount, Sum: w.Hours, Limit: w.Limit, Deducted: w.Deducted, First: w.First}
+	d.Basis = Basis{Status: w.Status, Rate: w.Rate, Hours: w.Months}
 	if w.Outcome == waiting.Invalid {
 		d.Answers.DataPresent, d.Answers.NoEnquiry = false, false
 	}
@@ -115,7 +116,7 @@ func fill(d *Decision, w waiting.Decision) {
 func blockOf(d *Decision) waiting.Decision {
 	return waiting.Decision{
 		Outcome: waiting.Outcome(d.Outcome), Codes: d.Codes, First: d.First, Waiting: d.Month, Deducted: d.Deducted, Hours: d.Sum, Limit: d.Limit,
-		Amount: d.Amount, Provisional: d.Provision,
+		Amount: d.Amount, Provisional: d.Provision, Months: d.Basis.Hours, Status: d.Basis.Status, Rate: d.Basis.Rate,
 	}
 }
 
@@ -248,7 +249,7 @@ func (s *Service) shorten(
 	if err != nil {
 		return nil, err
 	}
-	d.Protected = q.Protected
+	d.Protected, d.Basis.Status = q.Protected, q.Status
 	d.Used = s.apply(d, in, q, deferred(earlier))
 	return d, nil
 }
@@ -330,7 +331,7 @@ func (s *Service) IncomeCondition(ctx context.Context, c Caller, handle facts.Ha
 	}
 	r := swedish.Evaluate(incomes)
 	d.Version, d.Outcome, d.Codes = swedish.Version, string(r.Outcome), r.Codes
-	d.Figures = Figures{Days: r.Days, Amount: r.Base}
+	d.Figures, d.Basis.Incomes = Figures{Days: r.Days, Amount: r.Base}, incomes
 	if r.Outcome == swedish.Invalid {
 		d.Answers.DataPresent = false
 	}

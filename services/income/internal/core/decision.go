@@ -125,6 +125,14 @@ type Figures struct {
 	First    civil.Month
 }
 
+// Basis is what a calculation rests on beside its figures, for the explanation; § 46 keeps all its input instead.
+type Basis struct {
+	Status  rule.Status
+	Rate    rule.Money   // monthly, by which a waiting day is paid
+	Hours   []rule.Hours // of the months of a waiting block
+	Incomes []rule.Money // of the twelve months of the Swedish frame
+}
+
 // Decision is one decision about one member.
 type Decision struct {
 	ID      ID
@@ -138,6 +146,7 @@ type Decision struct {
 	Codes   []rule.Code
 
 	Figures
+	Basis Basis
 
 	Version   string // of the rule's values
 	Digest    []byte // keyed, of everything that went in

@@ -2,11 +2,13 @@ package core
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"samvirke.dev/services/income/internal/core/civil"
 	"samvirke.dev/services/income/internal/core/match"
 	"samvirke.dev/services/income/internal/core/rule"
+	"samvirke.dev/services/income/internal/core/swedish"
 )
 
 // Language is that of an explanation.
@@ -58,11 +60,11 @@ func (s *Service) Explain(d *Decision, lang Language) []Step {
 	case Matching:
 		t.matching(set, d)
 	case WaitingDay:
-		t.waiting(d)
+		t.waiting(set, d)
 	case Shortening:
 		t.shortening(d)
 	case IncomeCondition:
-		t.say("", "12 måneder gav %[2]d dage.", "Twelve months gave %[2]d days; the benefit's base is %[1]s.", t.num(d.Amount), d.Days)
+		t.income(d)
 	}
 	t.codes(d)
 	t.end(d)
@@ -142,17 +144,33 @@ func (t *teller) regulate(set *rule.Set, in *match.Input, r match.Result) {
 	}
 }
 
-func (t *teller) waiting(d *Decision) {
+func (t *teller) waiting(set *rule.Set, d *Decision) {
 	if d.First != 0 {
-		t.say("", "Perioden er %s til %s med %s timer. Grænsen er mere end %s timer.", "The block is %s to %s with %s hours. The threshold is more than %s hours.",
-			d.First, d.Month, t.num(d.Sum), t.num(d.Limit))
+		terms := make([]string, len(d.Basis.Hours))
+		for i, h := range d.Basis.Hours {
+			terms[i] = t.num(h)
+		}
+		t.say("", "Perioden er %s til %s: %s = %s timer.", "The block is %s to %s: %s = %s hours.", d.First, d.Month, strings.Join(terms, " + "), t.num(d.Sum))
+		if slices.Contains(d.Codes, rule.CodeExtended) {
+			t.say("K1-K2", "Perioden er forlænget med måneder med syge- eller barselsdagpenge eller uddannelse.",
+				"The block is longer by months with sickness or parental benefit or education.")
+		}
+		t.say("K3", "Som %s er man fri for karensdagen med mere end %s timer.", "With %s insurance more than %s hours free from the waiting day.",
+			t.insurance(d.Basis.Status), t.num(d.Limit))
+	}
+	if d.Provision {
+		t.say("K8", "Registeret er ikke komplet; kortets timer er brugt foreløbig.", "The register is not complete; the card's hours are used for the time being.")
 	}
 	switch d.Outcome {
 	case "DEDUCT":
-		t.say("K4", "Der trækkes én dags dagpenge, %s kr. før skat, i udbetalingen for %s.", "One day's benefit, %s kr before tax, is deducted from the payment for %s.",
-			t.num(d.Amount), d.Deducted)
+		t.say("K4", "Én dags dagpenge er %s timer × %s kr. / %s timer = %s kr. før skat; den trækkes i udbetalingen for %s.",
+			"One day's benefit is %s hours × %s kr / %s hours = %s kr before tax; it is deducted from the payment for %s.",
+			t.num(rule.Hours(set.Day.Of(d.Basis.Status))), t.num(d.Basis.Rate), t.num(set.NormOf(d.Basis.Status)), t.num(d.Amount), d.Deducted)
 	case "NO_DEDUCTION":
-		t.say("K3", "Der trækkes ingen karensdag.", "No waiting day is deducted.")
+		if slices.Contains(d.Codes, rule.CodeNoBenefit) {
+			t.say("K5", "Der er ingen dagpenge i den sidste måned, og karensdagen udskydes ikke.", "There is no benefit in the last month, and the waiting day is not carried forward.")
+		}
+		t.say("", "Der trækkes ingen karensdag.", "No waiting day is deducted.")
 	case "POSTPONED":
 		t.say("K6", "Karensdagen udskydes til den første måned med dagpenge.", "The waiting day is postponed to the first month with benefit.")
 	case "LAPSED":
@@ -164,18 +182,53 @@ func (t *teller) waiting(d *Decision) {
 
 func (t *teller) shortening(d *Decision) {
 	if d.Limit > 0 {
-		t.say("S3", "Fra %s til %s er der udbetalt %s timer. Grænsen er %s timer.", "From %s to %s %s hours were paid. The threshold is %s hours.",
-			d.First, d.Month, t.num(d.Sum), t.num(d.Limit))
+		t.say("S3", "Fra %s til %s er der udbetalt %s timer, som ikke er brugt før. Grænsen er %s timer for %s.",
+			"From %s to %s %s hours were paid that were not used before. The threshold is %s hours with %s insurance.",
+			d.First, d.Month, t.num(d.Sum), t.num(d.Limit), t.insurance(d.Basis.Status))
 	}
 	switch d.Outcome {
 	case "SHORTEN", "SHORTEN_ACCOUNT", "APPLIED":
-		t.say("S4-S5", "Perioden forkortes med %s timer; der er %s timer tilbage.", "The period is shortened by %s hours; %s hours are left.", t.num(d.Hours), t.num(d.Left))
+		t.say("S4-S5", "Perioden forkortes: %s − %s = %s timer er tilbage.", "The period is shortened: %s − %s = %s hours are left.",
+			t.num(d.Left+d.Hours), t.num(d.Hours), t.num(d.Left))
 	case "DEFERRED":
 		t.say("S6", "Der er for lidt tilbage at forkorte; det udskydes til en ny dagpengeperiode.", "Too little is left to be shortened; it waits for a new benefit period.")
 	case "LAPSED":
 		t.say("S7", "Forkortelsen er bortfaldet efter 5 år.", "The shortening has lapsed after 5 years.")
 	case "NONE":
 		t.say("S3", "Grænsen er ikke nået; perioden forkortes ikke.", "The threshold is not reached; the period is not shortened.")
+	}
+}
+
+// income tells of the Swedish condition, calculated again from the twelve months.
+func (t *teller) income(d *Decision) {
+	r := swedish.Evaluate(d.Basis.Incomes)
+	if r.Outcome == swedish.Invalid {
+		return
+	}
+	t.say("", "De 12 måneder til og med %s giver %s kr., og i %d af dem er indkomsten høj nok (højst %d i træk).",
+		"The twelve months up to %s come to %s kr, and in %d of them income is high enough (at most %d in a row).", d.Month, t.num(r.Sum), r.Months, r.Run)
+	switch r.Outcome {
+	case swedish.Main:
+		t.say("", "Hovedreglen er opfyldt: %d dage; grundlaget er %s kr.", "The main rule is met: %d days; the benefit's base is %s kr.", r.Days, t.num(r.Base))
+	case swedish.Alternative:
+		t.say("", "Den alternative regel er opfyldt: %d dage; grundlaget er %s kr.", "The alternative rule is met: %d days; the benefit's base is %s kr.",
+			r.Days, t.num(r.Base))
+	default:
+		t.say("", "Ingen af reglerne er opfyldt.", "Neither rule is met.")
+	}
+}
+
+// insurance names the status.
+func (t *teller) insurance(s rule.Status) string {
+	switch {
+	case s == rule.PartTime && t.lang == Danish:
+		return "deltidsforsikret"
+	case s == rule.PartTime:
+		return "part-time"
+	case t.lang == Danish:
+		return "fuldtidsforsikret"
+	default:
+		return "full-time"
 	}
 }
 

@@ -84,6 +84,26 @@ func (p *Persons) ByHandle(ctx context.Context, controller, handle string) (core
 	return p.found(row, err)
 }
 
+// ByHandles implements core.Persons.
+func (p *Persons) ByHandles(ctx context.Context, controller string, handles []string) ([]core.Found, error) {
+	rows, err := p.store.ByHandles(ctx, controller, handles)
+	if err != nil {
+		return nil, storeError(err)
+	}
+	out := make([]core.Found, len(rows))
+	for i, row := range rows {
+		if row == nil {
+			out[i], err = p.found(store.Row{}, store.ErrNotFound)
+		} else {
+			out[i], err = p.found(*row, nil)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
 // KeepHandle implements core.Persons.
 func (p *Persons) KeepHandle(ctx context.Context, controller, handle string, ref int64) (string, error) {
 	kept, err := p.store.KeepHandle(ctx, controller, handle, ref, p.clock.Now())

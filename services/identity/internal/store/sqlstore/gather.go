@@ -52,6 +52,11 @@ func (g *Gathered) ask(ctx context.Context, asked store.Index, query string, arg
 	if ask.Row == nil {
 		return store.Row{}, store.ErrNotFound
 	}
+	return answered(asked, ask)
+}
+
+// answered reads the row that was found.
+func answered(asked store.Index, ask *sqlkit.Ask) (store.Row, error) {
 	r := store.Row{Index: asked}
 	id, ok1 := ask.Row[0].(int64)
 	index, ok2 := ask.Row[1].([]byte)

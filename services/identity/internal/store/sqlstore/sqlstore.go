@@ -77,6 +77,39 @@ func (s *Store) ByHandle(ctx context.Context, controller, handle string) (store.
 	return s.row(ctx, store.Index{}, byHandle, controller, handle)
 }
 
+// ByHandles implements store.Store. Within a transaction it asks one by one, so that it sees what the transaction has done.
+func (s *Store) ByHandles(ctx context.Context, controller string, handles []string) ([]*store.Row, error) {
+	out, asks := make([]*store.Row, len(handles)), make([]*sqlkit.Ask, len(handles))
+	if s.db.InTransaction(ctx) {
+		for i, handle := range handles {
+			row, err := s.ByHandle(ctx, controller, handle)
+			if err == nil {
+				out[i] = &row
+			} else if !errors.Is(err, store.ErrNotFound) {
+				return nil, err
+			}
+		}
+		return out, nil
+	}
+	for i, handle := range handles {
+		asks[i] = &sqlkit.Ask{Query: byHandle, Args: []any{controller, handle}}
+	}
+	if err := s.db.AskAll(ctx, asks); err != nil {
+		return nil, failure("look up", err)
+	}
+	for i, ask := range asks {
+		if ask.Row == nil {
+			continue
+		}
+		row, err := answered(store.Index{}, ask)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = &row
+	}
+	return out, nil
+}
+
 // row asks for one row.
 func (s *Store) row(ctx context.Context, asked store.Index, query string, args ...any) (store.Row, error) {
 	var (

@@ -151,6 +151,14 @@ func byHandle(t *testing.T, s store.Store) {
 	if err != nil || got.ID != row.ID || got.Index != row.Index || string(got.Sealed) != "one" {
 		t.Errorf("%+v, %v", got, err)
 	}
+	many, err := s.ByHandles(t.Context(), "DK:10000009", []string{"kabc", "kAbc", "kAbc", "kAbc "})
+	if err != nil || len(many) != 4 || many[0] != nil || many[3] != nil || many[1] == nil || many[2] == nil || many[2].ID != row.ID ||
+		many[2].Index != row.Index || string(many[2].Sealed) != "one" {
+		t.Errorf("many: %+v, %v", many, err)
+	}
+	if many, err = s.ByHandles(t.Context(), "DK:10000017", []string{"kAbc"}); err != nil || len(many) != 1 || many[0] != nil {
+		t.Errorf("many of another controller: %+v, %v", many, err)
+	}
 	for _, other := range [][2]string{{"DK:10000017", "kAbc"}, {"DK:10000009", "kabc"}, {"dk:10000009", "kAbc"}, {"DK:10000009", "kAbc "}, {"", ""}} {
 		if _, err := s.ByHandle(t.Context(), other[0], other[1]); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("%v: %v", other, err)

@@ -59,6 +59,10 @@ type Decision struct {
 	Hours    rule.Hours  // in the block
 	Limit    rule.Hours  // the threshold that they must exceed
 	Amount   rule.Money  // of the deduction; that of a reversal is paid back
+	// What the amounts come from: hours month by month, and the status and monthly rate by which a day is paid.
+	Months []rule.Hours
+	Status rule.Status
+	Rate   rule.Money // 0 where nothing is deducted
 	// Provisional says that a month counted with the card's hours (K8).
 	Provisional bool
 }
@@ -130,7 +134,7 @@ func (w *walk) deductOpen(m *Month) {
 	for _, at := range w.open {
 		d := &w.out[at]
 		status := w.months[d.Waiting-w.months[0].Month].Status
-		d.Outcome, d.Deducted, d.Amount = Deduct, m.Month, w.day(m.Rate, status)
+		d.Outcome, d.Deducted, d.Amount, d.Rate = Deduct, m.Month, w.day(m.Rate, status), m.Rate
 	}
 	w.open = nil
 }
@@ -143,20 +147,20 @@ func (w *walk) day(rate rule.Money, st rule.Status) rule.Money {
 // block decides the block that ends with month last; the status is that of the waiting month.
 func (w *walk) block(first, last int) {
 	m := &w.months[last]
-	d := Decision{First: w.months[first].Month, Waiting: m.Month, Limit: rule.Hours(w.set.WaitingThreshold.Of(m.Status))}
+	d := Decision{First: w.months[first].Month, Waiting: m.Month, Limit: rule.Hours(w.set.WaitingThreshold.Of(m.Status)), Status: m.Status}
 	for i := first; i <= last; i++ {
-		if w.months[i].Complete {
-			d.Hours += w.months[i].Hours
-		} else {
-			d.Hours += w.months[i].Card
-			d.Provisional = true
+		hours := w.months[i].Hours
+		if !w.months[i].Complete {
+			hours, d.Provisional = w.months[i].Card, true
 		}
+		d.Hours += hours
+		d.Months = append(d.Months, hours)
 	}
 	switch {
 	case d.Hours > d.Limit:
 		d.Outcome, d.Codes = NoDeduction, []rule.Code{rule.CodeHours}
 	case m.Benefit:
-		d.Outcome, d.Deducted, d.Amount = Deduct, m.Month, w.day(m.Rate, m.Status)
+		d.Outcome, d.Deducted, d.Amount, d.Rate = Deduct, m.Month, w.day(m.Rate, m.Status), m.Rate
 	case m.Excused:
 		d.Outcome, d.Codes = Postponed, []rule.Code{rule.CodePostponed}
 		w.open = append(w.open, len(w.out))
@@ -196,7 +200,7 @@ func Reconcile(before, now []Decision) (changes []Decision) {
 			back := old
 			back.Outcome, back.Provisional = Reversed, false
 			if again != nil {
-				back.Hours, back.Provisional = again.Hours, again.Provisional
+				back.Hours, back.Months, back.Provisional = again.Hours, again.Months, again.Provisional
 			}
 			changes = append(changes, back)
 		}

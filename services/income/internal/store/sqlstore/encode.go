@@ -86,7 +86,13 @@ func (s *Store) encodeDecision(d *core.Decision) ([]byte, error) {
 		Declared: int64(d.Declared), Register: int64(d.Register), Limit: int64(d.Limit), Sum: int64(d.Sum), Left: int64(d.Left),
 		Days: int32(d.Days), Partial: d.Partial, Retry: int32(d.Retry), Deducted: int32(d.Deducted), First: int32(d.First), //nolint:gosec // at most 300 days
 		Provisional: d.Provision, Late: d.Late, Trace: d.Trace, Verdict: string(d.Verdict), Complaint: d.Complaint, Protected: d.Protected,
-		Retrieved: micros(d.Retrieved),
+		Retrieved: micros(d.Retrieved), Status: uint32(d.Basis.Status), Rate: int64(d.Basis.Rate),
+	}
+	for _, h := range d.Basis.Hours {
+		out.MonthHours = append(out.MonthHours, int64(h))
+	}
+	for _, m := range d.Basis.Incomes {
+		out.Incomes = append(out.Incomes, int64(m))
 	}
 	for _, m := range d.Used {
 		out.Used = append(out.Used, int32(m))
@@ -134,6 +140,13 @@ func decodeDecision(plain []byte, d *core.Decision) error {
 	}
 	d.Provision, d.Late, d.Trace, d.Verdict = in.GetProvisional(), in.GetLate(), in.GetTrace(), core.Verdict(in.GetVerdict())
 	d.Complaint, d.Protected, d.Retrieved = in.GetComplaint(), in.GetProtected(), moment(in.GetRetrieved())
+	d.Basis = core.Basis{Status: rule.Status(in.GetStatus()), Rate: rule.Money(in.GetRate())} //nolint:gosec // written from one
+	for _, h := range in.GetMonthHours() {
+		d.Basis.Hours = append(d.Basis.Hours, rule.Hours(h))
+	}
+	for _, m := range in.GetIncomes() {
+		d.Basis.Incomes = append(d.Basis.Incomes, rule.Money(m))
+	}
 	for _, m := range in.GetUsed() {
 		d.Used = append(d.Used, civil.Month(m))
 	}

@@ -1017,6 +1017,374 @@ func (x *GetProtectionStatusResponse) GetSource() v11.Source {
 	return v11.Source(0)
 }
 
+// Somebody in a batch.
+type BatchPerson struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The controller's handle for the person.
+	Handle        string `protobuf:"bytes,1,opt,name=handle,proto3" json:"handle,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchPerson) Reset() {
+	*x = BatchPerson{}
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchPerson) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchPerson) ProtoMessage() {}
+
+func (x *BatchPerson) ProtoReflect() protoreflect.Message {
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchPerson.ProtoReflect.Descriptor instead.
+func (*BatchPerson) Descriptor() ([]byte, []int) {
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *BatchPerson) GetHandle() string {
+	if x != nil {
+		return x.Handle
+	}
+	return ""
+}
+
+// Asks how many persons are protected.
+type BatchGetProtectionStatusesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Why and on whose responsibility: of all of them.
+	Context *v1.RequestContext `protobuf:"bytes,1,opt,name=context,proto3" json:"context,omitempty"`
+	// Whom; at most 100, each as often as is liked.
+	Persons       []*BatchPerson `protobuf:"bytes,2,rep,name=persons,proto3" json:"persons,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchGetProtectionStatusesRequest) Reset() {
+	*x = BatchGetProtectionStatusesRequest{}
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchGetProtectionStatusesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchGetProtectionStatusesRequest) ProtoMessage() {}
+
+func (x *BatchGetProtectionStatusesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchGetProtectionStatusesRequest.ProtoReflect.Descriptor instead.
+func (*BatchGetProtectionStatusesRequest) Descriptor() ([]byte, []int) {
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *BatchGetProtectionStatusesRequest) GetContext() *v1.RequestContext {
+	if x != nil {
+		return x.Context
+	}
+	return nil
+}
+
+func (x *BatchGetProtectionStatusesRequest) GetPersons() []*BatchPerson {
+	if x != nil {
+		return x.Persons
+	}
+	return nil
+}
+
+// How they are protected.
+type BatchGetProtectionStatusesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One result for each person, in the order of the request.
+	Results       []*ProtectionStatusResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchGetProtectionStatusesResponse) Reset() {
+	*x = BatchGetProtectionStatusesResponse{}
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchGetProtectionStatusesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchGetProtectionStatusesResponse) ProtoMessage() {}
+
+func (x *BatchGetProtectionStatusesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchGetProtectionStatusesResponse.ProtoReflect.Descriptor instead.
+func (*BatchGetProtectionStatusesResponse) Descriptor() ([]byte, []int) {
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *BatchGetProtectionStatusesResponse) GetResults() []*ProtectionStatusResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+// How one of them is protected.
+type ProtectionStatusResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As GetProtectionStatus answers; absent when reason is set.
+	Status *GetProtectionStatusResponse `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
+	// Why there is no answer; unspecified when there is.
+	Reason        v1.Reason `protobuf:"varint,2,opt,name=reason,proto3,enum=samvirke.common.v1.Reason" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProtectionStatusResult) Reset() {
+	*x = ProtectionStatusResult{}
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProtectionStatusResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProtectionStatusResult) ProtoMessage() {}
+
+func (x *ProtectionStatusResult) ProtoReflect() protoreflect.Message {
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProtectionStatusResult.ProtoReflect.Descriptor instead.
+func (*ProtectionStatusResult) Descriptor() ([]byte, []int) {
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ProtectionStatusResult) GetStatus() *GetProtectionStatusResponse {
+	if x != nil {
+		return x.Status
+	}
+	return nil
+}
+
+func (x *ProtectionStatusResult) GetReason() v1.Reason {
+	if x != nil {
+		return x.Reason
+	}
+	return v1.Reason(0)
+}
+
+// Asks for many addresses.
+type BatchGetPostalAddressesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Why and on whose responsibility: of all of them.
+	Context *v1.RequestContext `protobuf:"bytes,1,opt,name=context,proto3" json:"context,omitempty"`
+	// Whose; at most 100, each as often as is liked.
+	Persons []*BatchPerson `protobuf:"bytes,2,rep,name=persons,proto3" json:"persons,omitempty"`
+	// Which fields of each result are wanted, such as `results.found.address`; absent means all. Asking for more than the agreement grants
+	// refuses the call.
+	ReadMask      *fieldmaskpb.FieldMask `protobuf:"bytes,3,opt,name=read_mask,json=readMask,proto3" json:"read_mask,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchGetPostalAddressesRequest) Reset() {
+	*x = BatchGetPostalAddressesRequest{}
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchGetPostalAddressesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchGetPostalAddressesRequest) ProtoMessage() {}
+
+func (x *BatchGetPostalAddressesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchGetPostalAddressesRequest.ProtoReflect.Descriptor instead.
+func (*BatchGetPostalAddressesRequest) Descriptor() ([]byte, []int) {
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *BatchGetPostalAddressesRequest) GetContext() *v1.RequestContext {
+	if x != nil {
+		return x.Context
+	}
+	return nil
+}
+
+func (x *BatchGetPostalAddressesRequest) GetPersons() []*BatchPerson {
+	if x != nil {
+		return x.Persons
+	}
+	return nil
+}
+
+func (x *BatchGetPostalAddressesRequest) GetReadMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.ReadMask
+	}
+	return nil
+}
+
+// Their addresses.
+type BatchGetPostalAddressesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One result for each person, in the order of the request.
+	Results       []*PostalAddressResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchGetPostalAddressesResponse) Reset() {
+	*x = BatchGetPostalAddressesResponse{}
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchGetPostalAddressesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchGetPostalAddressesResponse) ProtoMessage() {}
+
+func (x *BatchGetPostalAddressesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchGetPostalAddressesResponse.ProtoReflect.Descriptor instead.
+func (*BatchGetPostalAddressesResponse) Descriptor() ([]byte, []int) {
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *BatchGetPostalAddressesResponse) GetResults() []*PostalAddressResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+// The address of one of them.
+type PostalAddressResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As GetPostalAddress answers; absent when reason is set.
+	Found *GetPostalAddressResponse `protobuf:"bytes,1,opt,name=found,proto3" json:"found,omitempty"`
+	// Why there is no answer; unspecified when there is.
+	Reason        v1.Reason `protobuf:"varint,2,opt,name=reason,proto3,enum=samvirke.common.v1.Reason" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PostalAddressResult) Reset() {
+	*x = PostalAddressResult{}
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PostalAddressResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PostalAddressResult) ProtoMessage() {}
+
+func (x *PostalAddressResult) ProtoReflect() protoreflect.Message {
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PostalAddressResult.ProtoReflect.Descriptor instead.
+func (*PostalAddressResult) Descriptor() ([]byte, []int) {
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *PostalAddressResult) GetFound() *GetPostalAddressResponse {
+	if x != nil {
+		return x.Found
+	}
+	return nil
+}
+
+func (x *PostalAddressResult) GetReason() v1.Reason {
+	if x != nil {
+		return x.Reason
+	}
+	return v1.Reason(0)
+}
+
 // A batch of identities to verify.
 type BatchVerifyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1030,7 +1398,7 @@ type BatchVerifyRequest struct {
 
 func (x *BatchVerifyRequest) Reset() {
 	*x = BatchVerifyRequest{}
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[11]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1042,7 +1410,7 @@ func (x *BatchVerifyRequest) String() string {
 func (*BatchVerifyRequest) ProtoMessage() {}
 
 func (x *BatchVerifyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[11]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1055,7 +1423,7 @@ func (x *BatchVerifyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchVerifyRequest.ProtoReflect.Descriptor instead.
 func (*BatchVerifyRequest) Descriptor() ([]byte, []int) {
-	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{11}
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *BatchVerifyRequest) GetContext() *v1.RequestContext {
@@ -1087,7 +1455,7 @@ type BatchItem struct {
 
 func (x *BatchItem) Reset() {
 	*x = BatchItem{}
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[12]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1099,7 +1467,7 @@ func (x *BatchItem) String() string {
 func (*BatchItem) ProtoMessage() {}
 
 func (x *BatchItem) ProtoReflect() protoreflect.Message {
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[12]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1112,7 +1480,7 @@ func (x *BatchItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchItem.ProtoReflect.Descriptor instead.
 func (*BatchItem) Descriptor() ([]byte, []int) {
-	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{12}
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *BatchItem) GetNationalId() *v1.NationalId {
@@ -1149,7 +1517,7 @@ type BatchVerifyResponse struct {
 
 func (x *BatchVerifyResponse) Reset() {
 	*x = BatchVerifyResponse{}
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[13]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1161,7 +1529,7 @@ func (x *BatchVerifyResponse) String() string {
 func (*BatchVerifyResponse) ProtoMessage() {}
 
 func (x *BatchVerifyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[13]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1174,7 +1542,7 @@ func (x *BatchVerifyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchVerifyResponse.ProtoReflect.Descriptor instead.
 func (*BatchVerifyResponse) Descriptor() ([]byte, []int) {
-	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{13}
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *BatchVerifyResponse) GetResults() []*BatchResult {
@@ -1204,7 +1572,7 @@ type BatchResult struct {
 
 func (x *BatchResult) Reset() {
 	*x = BatchResult{}
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[14]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1216,7 +1584,7 @@ func (x *BatchResult) String() string {
 func (*BatchResult) ProtoMessage() {}
 
 func (x *BatchResult) ProtoReflect() protoreflect.Message {
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[14]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1229,7 +1597,7 @@ func (x *BatchResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchResult.ProtoReflect.Descriptor instead.
 func (*BatchResult) Descriptor() ([]byte, []int) {
-	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{14}
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *BatchResult) GetVerdict() Verdict {
@@ -1265,7 +1633,7 @@ type SearchMembersRequest struct {
 
 func (x *SearchMembersRequest) Reset() {
 	*x = SearchMembersRequest{}
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[15]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1277,7 +1645,7 @@ func (x *SearchMembersRequest) String() string {
 func (*SearchMembersRequest) ProtoMessage() {}
 
 func (x *SearchMembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[15]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1290,7 +1658,7 @@ func (x *SearchMembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchMembersRequest.ProtoReflect.Descriptor instead.
 func (*SearchMembersRequest) Descriptor() ([]byte, []int) {
-	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{15}
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *SearchMembersRequest) GetContext() *v1.RequestContext {
@@ -1341,7 +1709,7 @@ type SearchMembersResponse struct {
 
 func (x *SearchMembersResponse) Reset() {
 	*x = SearchMembersResponse{}
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[16]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1353,7 +1721,7 @@ func (x *SearchMembersResponse) String() string {
 func (*SearchMembersResponse) ProtoMessage() {}
 
 func (x *SearchMembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[16]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1366,7 +1734,7 @@ func (x *SearchMembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchMembersResponse.ProtoReflect.Descriptor instead.
 func (*SearchMembersResponse) Descriptor() ([]byte, []int) {
-	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{16}
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *SearchMembersResponse) GetHandles() []string {
@@ -1404,7 +1772,7 @@ type OpenAddressSubscriptionRequest struct {
 
 func (x *OpenAddressSubscriptionRequest) Reset() {
 	*x = OpenAddressSubscriptionRequest{}
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[17]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1416,7 +1784,7 @@ func (x *OpenAddressSubscriptionRequest) String() string {
 func (*OpenAddressSubscriptionRequest) ProtoMessage() {}
 
 func (x *OpenAddressSubscriptionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[17]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1429,7 +1797,7 @@ func (x *OpenAddressSubscriptionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenAddressSubscriptionRequest.ProtoReflect.Descriptor instead.
 func (*OpenAddressSubscriptionRequest) Descriptor() ([]byte, []int) {
-	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{17}
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *OpenAddressSubscriptionRequest) GetContext() *v1.RequestContext {
@@ -1485,7 +1853,7 @@ type OpenAddressSubscriptionResponse struct {
 
 func (x *OpenAddressSubscriptionResponse) Reset() {
 	*x = OpenAddressSubscriptionResponse{}
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[18]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1497,7 +1865,7 @@ func (x *OpenAddressSubscriptionResponse) String() string {
 func (*OpenAddressSubscriptionResponse) ProtoMessage() {}
 
 func (x *OpenAddressSubscriptionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[18]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1510,7 +1878,7 @@ func (x *OpenAddressSubscriptionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenAddressSubscriptionResponse.ProtoReflect.Descriptor instead.
 func (*OpenAddressSubscriptionResponse) Descriptor() ([]byte, []int) {
-	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{18}
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *OpenAddressSubscriptionResponse) GetOpenedOn() *v1.Date {
@@ -1539,7 +1907,7 @@ type CloseAddressSubscriptionRequest struct {
 
 func (x *CloseAddressSubscriptionRequest) Reset() {
 	*x = CloseAddressSubscriptionRequest{}
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[19]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1551,7 +1919,7 @@ func (x *CloseAddressSubscriptionRequest) String() string {
 func (*CloseAddressSubscriptionRequest) ProtoMessage() {}
 
 func (x *CloseAddressSubscriptionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[19]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1564,7 +1932,7 @@ func (x *CloseAddressSubscriptionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseAddressSubscriptionRequest.ProtoReflect.Descriptor instead.
 func (*CloseAddressSubscriptionRequest) Descriptor() ([]byte, []int) {
-	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{19}
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *CloseAddressSubscriptionRequest) GetContext() *v1.RequestContext {
@@ -1613,7 +1981,7 @@ type CloseAddressSubscriptionResponse struct {
 
 func (x *CloseAddressSubscriptionResponse) Reset() {
 	*x = CloseAddressSubscriptionResponse{}
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[20]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1625,7 +1993,7 @@ func (x *CloseAddressSubscriptionResponse) String() string {
 func (*CloseAddressSubscriptionResponse) ProtoMessage() {}
 
 func (x *CloseAddressSubscriptionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[20]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1638,7 +2006,7 @@ func (x *CloseAddressSubscriptionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseAddressSubscriptionResponse.ProtoReflect.Descriptor instead.
 func (*CloseAddressSubscriptionResponse) Descriptor() ([]byte, []int) {
-	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{20}
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *CloseAddressSubscriptionResponse) GetLastDay() *v1.Date {
@@ -1661,7 +2029,7 @@ type StreamAddressChangesRequest struct {
 
 func (x *StreamAddressChangesRequest) Reset() {
 	*x = StreamAddressChangesRequest{}
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[21]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1673,7 +2041,7 @@ func (x *StreamAddressChangesRequest) String() string {
 func (*StreamAddressChangesRequest) ProtoMessage() {}
 
 func (x *StreamAddressChangesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[21]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1686,7 +2054,7 @@ func (x *StreamAddressChangesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamAddressChangesRequest.ProtoReflect.Descriptor instead.
 func (*StreamAddressChangesRequest) Descriptor() ([]byte, []int) {
-	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{21}
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *StreamAddressChangesRequest) GetContext() *v1.RequestContext {
@@ -1718,7 +2086,7 @@ type StreamAddressChangesResponse struct {
 
 func (x *StreamAddressChangesResponse) Reset() {
 	*x = StreamAddressChangesResponse{}
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[22]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1730,7 +2098,7 @@ func (x *StreamAddressChangesResponse) String() string {
 func (*StreamAddressChangesResponse) ProtoMessage() {}
 
 func (x *StreamAddressChangesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[22]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1743,7 +2111,7 @@ func (x *StreamAddressChangesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamAddressChangesResponse.ProtoReflect.Descriptor instead.
 func (*StreamAddressChangesResponse) Descriptor() ([]byte, []int) {
-	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{22}
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *StreamAddressChangesResponse) GetChanges() []*AddressChange {
@@ -1790,7 +2158,7 @@ type AddressChange struct {
 
 func (x *AddressChange) Reset() {
 	*x = AddressChange{}
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[23]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1802,7 +2170,7 @@ func (x *AddressChange) String() string {
 func (*AddressChange) ProtoMessage() {}
 
 func (x *AddressChange) ProtoReflect() protoreflect.Message {
-	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[23]
+	mi := &file_samvirke_identity_v1_identity_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1815,7 +2183,7 @@ func (x *AddressChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddressChange.ProtoReflect.Descriptor instead.
 func (*AddressChange) Descriptor() ([]byte, []int) {
-	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{23}
+	return file_samvirke_identity_v1_identity_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *AddressChange) GetHandle() string {
@@ -1932,7 +2300,26 @@ const file_samvirke_identity_v1_identity_proto_rawDesc = "" +
 	"\x1bGetProtectionStatusResponse\x12Q\n" +
 	"\x05level\x18\x01 \x01(\x0e2%.samvirke.identity.v1.ProtectionLevelB\x14\x8a\xe2\x18\x10\b\a\x12\fdpv:RestrictR\x05level\x12G\n" +
 	"\rregister_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\x8a\xe2\x18\x02\b\x02R\fregisterTime\x12>\n" +
-	"\x06source\x18\x03 \x01(\x0e2\x1e.samvirke.vocabulary.v1.SourceB\x06\x8a\xe2\x18\x02\b\x02R\x06source\"\xb8\x01\n" +
+	"\x06source\x18\x03 \x01(\x0e2\x1e.samvirke.vocabulary.v1.SourceB\x06\x8a\xe2\x18\x02\b\x02R\x06source\"l\n" +
+	"\vBatchPerson\x12]\n" +
+	"\x06handle\x18\x01 \x01(\tBE\xbaH\x19r\x17\x10\x10\x18@2\x11^[A-Za-z0-9._-]+$\x8a\xe2\x18%\b\x03\x12!dpv:DeterministicPseudonymisationR\x06handle\"\xe1\x01\n" +
+	"!BatchGetProtectionStatusesRequest\x12J\n" +
+	"\acontext\x18\x01 \x01(\v2\".samvirke.common.v1.RequestContextB\f\xbaH\x03\xc8\x01\x01\x8a\xe2\x18\x02\b\x02R\acontext\x12p\n" +
+	"\apersons\x18\x02 \x03(\v2!.samvirke.identity.v1.BatchPersonB3\xbaH\a\x92\x01\x04\b\x01\x10d\x8a\xe2\x18%\b\x03\x12!dpv:DeterministicPseudonymisationR\apersons\"\x82\x01\n" +
+	"\"BatchGetProtectionStatusesResponse\x12\\\n" +
+	"\aresults\x18\x01 \x03(\v2,.samvirke.identity.v1.ProtectionStatusResultB\x14\x8a\xe2\x18\x10\b\a\x12\fdpv:RestrictR\aresults\"\xb5\x01\n" +
+	"\x16ProtectionStatusResult\x12_\n" +
+	"\x06status\x18\x01 \x01(\v21.samvirke.identity.v1.GetProtectionStatusResponseB\x14\x8a\xe2\x18\x10\b\a\x12\fdpv:RestrictR\x06status\x12:\n" +
+	"\x06reason\x18\x02 \x01(\x0e2\x1a.samvirke.common.v1.ReasonB\x06\x8a\xe2\x18\x02\b\x02R\x06reason\"\x9f\x02\n" +
+	"\x1eBatchGetPostalAddressesRequest\x12J\n" +
+	"\acontext\x18\x01 \x01(\v2\".samvirke.common.v1.RequestContextB\f\xbaH\x03\xc8\x01\x01\x8a\xe2\x18\x02\b\x02R\acontext\x12p\n" +
+	"\apersons\x18\x02 \x03(\v2!.samvirke.identity.v1.BatchPersonB3\xbaH\a\x92\x01\x04\b\x01\x10d\x8a\xe2\x18%\b\x03\x12!dpv:DeterministicPseudonymisationR\apersons\x12?\n" +
+	"\tread_mask\x18\x03 \x01(\v2\x1a.google.protobuf.FieldMaskB\x06\x8a\xe2\x18\x02\b\x02R\breadMask\"\x82\x01\n" +
+	"\x1fBatchGetPostalAddressesResponse\x12_\n" +
+	"\aresults\x18\x01 \x03(\v2).samvirke.identity.v1.PostalAddressResultB\x1a\x8a\xe2\x18\x16\b\x05\x12\x12pd:PhysicalAddressR\aresults\"\xb3\x01\n" +
+	"\x13PostalAddressResult\x12`\n" +
+	"\x05found\x18\x01 \x01(\v2..samvirke.identity.v1.GetPostalAddressResponseB\x1a\x8a\xe2\x18\x16\b\x05\x12\x12pd:PhysicalAddressR\x05found\x12:\n" +
+	"\x06reason\x18\x02 \x01(\x0e2\x1a.samvirke.common.v1.ReasonB\x06\x8a\xe2\x18\x02\b\x02R\x06reason\"\xb8\x01\n" +
 	"\x12BatchVerifyRequest\x12J\n" +
 	"\acontext\x18\x01 \x01(\v2\".samvirke.common.v1.RequestContextB\f\xbaH\x03\xc8\x01\x01\x8a\xe2\x18\x02\b\x02R\acontext\x12V\n" +
 	"\x05items\x18\x02 \x03(\v2\x1f.samvirke.identity.v1.BatchItemB\x1f\xbaH\a\x92\x01\x04\b\x01\x10d\x8a\xe2\x18\x11\b\x06\x12\rpd:OfficialIDR\x05items\"\xdc\x02\n" +
@@ -2026,7 +2413,7 @@ const file_samvirke_identity_v1_identity_proto_rawDesc = "" +
 	"&ADDRESS_CHANGE_KIND_PROTECTION_CLEARED\x10\x04\x12\x1d\n" +
 	"\x19ADDRESS_CHANGE_KIND_DEATH\x10\x05\x12\x1e\n" +
 	"\x1aADDRESS_CHANGE_KIND_NUMBER\x10\x06\x12\x1e\n" +
-	"\x1aADDRESS_CHANGE_KIND_CLOSED\x10\a2\xd3\r\n" +
+	"\x1aADDRESS_CHANGE_KIND_CLOSED\x10\a2\x95\x10\n" +
 	"\x0fIdentityService\x12\xad\x01\n" +
 	"\x0eResolveSubject\x12+.samvirke.identity.v1.ResolveSubjectRequest\x1a,.samvirke.identity.v1.ResolveSubjectResponse\"@\x8a\xe2\x18\x1d\n" +
 	"\x03\x02\x03\x04\x12\x03\x01\x02\b\x18\t \x01*\vnational_id0\x01\x82\xd3\xe4\x93\x02\x19:\x01*\"\x14/v1/subjects:resolve\x12\xaa\x01\n" +
@@ -2035,7 +2422,11 @@ const file_samvirke_identity_v1_identity_proto_rawDesc = "" +
 	"\x10GetPostalAddress\x12-.samvirke.identity.v1.GetPostalAddressRequest\x1a..samvirke.identity.v1.GetPostalAddressResponse\"A\x8a\xe2\x18\x15\n" +
 	"\x03\x02\x03\x04\x12\x02\x02\b\x18\x01 \x01*\x06handle\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/subjects:getPostalAddress\x12\xc1\x01\n" +
 	"\x13GetProtectionStatus\x120.samvirke.identity.v1.GetProtectionStatusRequest\x1a1.samvirke.identity.v1.GetProtectionStatusResponse\"E\x8a\xe2\x18\x16\n" +
-	"\x03\x02\x03\x04\x12\x03\x01\x02\b\x18\x01 \x02*\x06handle\x82\xd3\xe4\x93\x02%:\x01*\" /v1/subjects:getProtectionStatus\x12\xb5\x01\n" +
+	"\x03\x02\x03\x04\x12\x03\x01\x02\b\x18\x01 \x02*\x06handle\x82\xd3\xe4\x93\x02%:\x01*\" /v1/subjects:getProtectionStatus\x12\xa3\x01\n" +
+	"\x1aBatchGetProtectionStatuses\x127.samvirke.identity.v1.BatchGetProtectionStatusesRequest\x1a8.samvirke.identity.v1.BatchGetProtectionStatusesResponse\"\x12\x8a\xe2\x18\x0e\n" +
+	"\x03\x02\x03\x04\x12\x03\x01\x02\b\x18\x01 \x02\x12\x99\x01\n" +
+	"\x17BatchGetPostalAddresses\x124.samvirke.identity.v1.BatchGetPostalAddressesRequest\x1a5.samvirke.identity.v1.BatchGetPostalAddressesResponse\"\x11\x8a\xe2\x18\r\n" +
+	"\x03\x02\x03\x04\x12\x02\x02\b\x18\x01 \x01\x12\xb5\x01\n" +
 	"\x11RecordSecrecyTest\x12..samvirke.identity.v1.RecordSecrecyTestRequest\x1a/.samvirke.identity.v1.RecordSecrecyTestResponse\"?\x8a\xe2\x18\x18\n" +
 	"\x03\x02\x03\x04\x12\x03\x01\x02\b\x18\x05 \x02*\x06handle0\x01\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/v1/secrecy-tests:record\x12x\n" +
 	"\vBatchVerify\x12(.samvirke.identity.v1.BatchVerifyRequest\x1a).samvirke.identity.v1.BatchVerifyResponse\"\x10\x8a\xe2\x18\f\n" +
@@ -2065,115 +2456,137 @@ func file_samvirke_identity_v1_identity_proto_rawDescGZIP() []byte {
 }
 
 var file_samvirke_identity_v1_identity_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_samvirke_identity_v1_identity_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_samvirke_identity_v1_identity_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_samvirke_identity_v1_identity_proto_goTypes = []any{
-	(ProtectionLevel)(0),                     // 0: samvirke.identity.v1.ProtectionLevel
-	(Verdict)(0),                             // 1: samvirke.identity.v1.Verdict
-	(SecrecyOutcome)(0),                      // 2: samvirke.identity.v1.SecrecyOutcome
-	(AddressChangeKind)(0),                   // 3: samvirke.identity.v1.AddressChangeKind
-	(*ResolveSubjectRequest)(nil),            // 4: samvirke.identity.v1.ResolveSubjectRequest
-	(*ResolveSubjectResponse)(nil),           // 5: samvirke.identity.v1.ResolveSubjectResponse
-	(*VerifyIdentityRequest)(nil),            // 6: samvirke.identity.v1.VerifyIdentityRequest
-	(*VerifyIdentityResponse)(nil),           // 7: samvirke.identity.v1.VerifyIdentityResponse
-	(*GetPostalAddressRequest)(nil),          // 8: samvirke.identity.v1.GetPostalAddressRequest
-	(*GetPostalAddressResponse)(nil),         // 9: samvirke.identity.v1.GetPostalAddressResponse
-	(*PostalAddress)(nil),                    // 10: samvirke.identity.v1.PostalAddress
-	(*GetProtectionStatusRequest)(nil),       // 11: samvirke.identity.v1.GetProtectionStatusRequest
-	(*RecordSecrecyTestRequest)(nil),         // 12: samvirke.identity.v1.RecordSecrecyTestRequest
-	(*RecordSecrecyTestResponse)(nil),        // 13: samvirke.identity.v1.RecordSecrecyTestResponse
-	(*GetProtectionStatusResponse)(nil),      // 14: samvirke.identity.v1.GetProtectionStatusResponse
-	(*BatchVerifyRequest)(nil),               // 15: samvirke.identity.v1.BatchVerifyRequest
-	(*BatchItem)(nil),                        // 16: samvirke.identity.v1.BatchItem
-	(*BatchVerifyResponse)(nil),              // 17: samvirke.identity.v1.BatchVerifyResponse
-	(*BatchResult)(nil),                      // 18: samvirke.identity.v1.BatchResult
-	(*SearchMembersRequest)(nil),             // 19: samvirke.identity.v1.SearchMembersRequest
-	(*SearchMembersResponse)(nil),            // 20: samvirke.identity.v1.SearchMembersResponse
-	(*OpenAddressSubscriptionRequest)(nil),   // 21: samvirke.identity.v1.OpenAddressSubscriptionRequest
-	(*OpenAddressSubscriptionResponse)(nil),  // 22: samvirke.identity.v1.OpenAddressSubscriptionResponse
-	(*CloseAddressSubscriptionRequest)(nil),  // 23: samvirke.identity.v1.CloseAddressSubscriptionRequest
-	(*CloseAddressSubscriptionResponse)(nil), // 24: samvirke.identity.v1.CloseAddressSubscriptionResponse
-	(*StreamAddressChangesRequest)(nil),      // 25: samvirke.identity.v1.StreamAddressChangesRequest
-	(*StreamAddressChangesResponse)(nil),     // 26: samvirke.identity.v1.StreamAddressChangesResponse
-	(*AddressChange)(nil),                    // 27: samvirke.identity.v1.AddressChange
-	(*v1.RequestContext)(nil),                // 28: samvirke.common.v1.RequestContext
-	(*v1.NationalId)(nil),                    // 29: samvirke.common.v1.NationalId
-	(*v1.Date)(nil),                          // 30: samvirke.common.v1.Date
-	(v11.Source)(0),                          // 31: samvirke.vocabulary.v1.Source
-	(*timestamppb.Timestamp)(nil),            // 32: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil),            // 33: google.protobuf.FieldMask
-	(v1.Reason)(0),                           // 34: samvirke.common.v1.Reason
+	(ProtectionLevel)(0),                       // 0: samvirke.identity.v1.ProtectionLevel
+	(Verdict)(0),                               // 1: samvirke.identity.v1.Verdict
+	(SecrecyOutcome)(0),                        // 2: samvirke.identity.v1.SecrecyOutcome
+	(AddressChangeKind)(0),                     // 3: samvirke.identity.v1.AddressChangeKind
+	(*ResolveSubjectRequest)(nil),              // 4: samvirke.identity.v1.ResolveSubjectRequest
+	(*ResolveSubjectResponse)(nil),             // 5: samvirke.identity.v1.ResolveSubjectResponse
+	(*VerifyIdentityRequest)(nil),              // 6: samvirke.identity.v1.VerifyIdentityRequest
+	(*VerifyIdentityResponse)(nil),             // 7: samvirke.identity.v1.VerifyIdentityResponse
+	(*GetPostalAddressRequest)(nil),            // 8: samvirke.identity.v1.GetPostalAddressRequest
+	(*GetPostalAddressResponse)(nil),           // 9: samvirke.identity.v1.GetPostalAddressResponse
+	(*PostalAddress)(nil),                      // 10: samvirke.identity.v1.PostalAddress
+	(*GetProtectionStatusRequest)(nil),         // 11: samvirke.identity.v1.GetProtectionStatusRequest
+	(*RecordSecrecyTestRequest)(nil),           // 12: samvirke.identity.v1.RecordSecrecyTestRequest
+	(*RecordSecrecyTestResponse)(nil),          // 13: samvirke.identity.v1.RecordSecrecyTestResponse
+	(*GetProtectionStatusResponse)(nil),        // 14: samvirke.identity.v1.GetProtectionStatusResponse
+	(*BatchPerson)(nil),                        // 15: samvirke.identity.v1.BatchPerson
+	(*BatchGetProtectionStatusesRequest)(nil),  // 16: samvirke.identity.v1.BatchGetProtectionStatusesRequest
+	(*BatchGetProtectionStatusesResponse)(nil), // 17: samvirke.identity.v1.BatchGetProtectionStatusesResponse
+	(*ProtectionStatusResult)(nil),             // 18: samvirke.identity.v1.ProtectionStatusResult
+	(*BatchGetPostalAddressesRequest)(nil),     // 19: samvirke.identity.v1.BatchGetPostalAddressesRequest
+	(*BatchGetPostalAddressesResponse)(nil),    // 20: samvirke.identity.v1.BatchGetPostalAddressesResponse
+	(*PostalAddressResult)(nil),                // 21: samvirke.identity.v1.PostalAddressResult
+	(*BatchVerifyRequest)(nil),                 // 22: samvirke.identity.v1.BatchVerifyRequest
+	(*BatchItem)(nil),                          // 23: samvirke.identity.v1.BatchItem
+	(*BatchVerifyResponse)(nil),                // 24: samvirke.identity.v1.BatchVerifyResponse
+	(*BatchResult)(nil),                        // 25: samvirke.identity.v1.BatchResult
+	(*SearchMembersRequest)(nil),               // 26: samvirke.identity.v1.SearchMembersRequest
+	(*SearchMembersResponse)(nil),              // 27: samvirke.identity.v1.SearchMembersResponse
+	(*OpenAddressSubscriptionRequest)(nil),     // 28: samvirke.identity.v1.OpenAddressSubscriptionRequest
+	(*OpenAddressSubscriptionResponse)(nil),    // 29: samvirke.identity.v1.OpenAddressSubscriptionResponse
+	(*CloseAddressSubscriptionRequest)(nil),    // 30: samvirke.identity.v1.CloseAddressSubscriptionRequest
+	(*CloseAddressSubscriptionResponse)(nil),   // 31: samvirke.identity.v1.CloseAddressSubscriptionResponse
+	(*StreamAddressChangesRequest)(nil),        // 32: samvirke.identity.v1.StreamAddressChangesRequest
+	(*StreamAddressChangesResponse)(nil),       // 33: samvirke.identity.v1.StreamAddressChangesResponse
+	(*AddressChange)(nil),                      // 34: samvirke.identity.v1.AddressChange
+	(*v1.RequestContext)(nil),                  // 35: samvirke.common.v1.RequestContext
+	(*v1.NationalId)(nil),                      // 36: samvirke.common.v1.NationalId
+	(*v1.Date)(nil),                            // 37: samvirke.common.v1.Date
+	(v11.Source)(0),                            // 38: samvirke.vocabulary.v1.Source
+	(*timestamppb.Timestamp)(nil),              // 39: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil),              // 40: google.protobuf.FieldMask
+	(v1.Reason)(0),                             // 41: samvirke.common.v1.Reason
 }
 var file_samvirke_identity_v1_identity_proto_depIdxs = []int32{
-	28, // 0: samvirke.identity.v1.ResolveSubjectRequest.context:type_name -> samvirke.common.v1.RequestContext
-	29, // 1: samvirke.identity.v1.ResolveSubjectRequest.national_id:type_name -> samvirke.common.v1.NationalId
-	28, // 2: samvirke.identity.v1.VerifyIdentityRequest.context:type_name -> samvirke.common.v1.RequestContext
-	29, // 3: samvirke.identity.v1.VerifyIdentityRequest.national_id:type_name -> samvirke.common.v1.NationalId
-	30, // 4: samvirke.identity.v1.VerifyIdentityRequest.birth_date:type_name -> samvirke.common.v1.Date
+	35, // 0: samvirke.identity.v1.ResolveSubjectRequest.context:type_name -> samvirke.common.v1.RequestContext
+	36, // 1: samvirke.identity.v1.ResolveSubjectRequest.national_id:type_name -> samvirke.common.v1.NationalId
+	35, // 2: samvirke.identity.v1.VerifyIdentityRequest.context:type_name -> samvirke.common.v1.RequestContext
+	36, // 3: samvirke.identity.v1.VerifyIdentityRequest.national_id:type_name -> samvirke.common.v1.NationalId
+	37, // 4: samvirke.identity.v1.VerifyIdentityRequest.birth_date:type_name -> samvirke.common.v1.Date
 	1,  // 5: samvirke.identity.v1.VerifyIdentityResponse.verdict:type_name -> samvirke.identity.v1.Verdict
-	31, // 6: samvirke.identity.v1.VerifyIdentityResponse.source:type_name -> samvirke.vocabulary.v1.Source
-	32, // 7: samvirke.identity.v1.VerifyIdentityResponse.register_time:type_name -> google.protobuf.Timestamp
-	28, // 8: samvirke.identity.v1.GetPostalAddressRequest.context:type_name -> samvirke.common.v1.RequestContext
-	33, // 9: samvirke.identity.v1.GetPostalAddressRequest.read_mask:type_name -> google.protobuf.FieldMask
+	38, // 6: samvirke.identity.v1.VerifyIdentityResponse.source:type_name -> samvirke.vocabulary.v1.Source
+	39, // 7: samvirke.identity.v1.VerifyIdentityResponse.register_time:type_name -> google.protobuf.Timestamp
+	35, // 8: samvirke.identity.v1.GetPostalAddressRequest.context:type_name -> samvirke.common.v1.RequestContext
+	40, // 9: samvirke.identity.v1.GetPostalAddressRequest.read_mask:type_name -> google.protobuf.FieldMask
 	10, // 10: samvirke.identity.v1.GetPostalAddressResponse.address:type_name -> samvirke.identity.v1.PostalAddress
-	30, // 11: samvirke.identity.v1.GetPostalAddressResponse.valid_from:type_name -> samvirke.common.v1.Date
-	31, // 12: samvirke.identity.v1.GetPostalAddressResponse.source:type_name -> samvirke.vocabulary.v1.Source
-	32, // 13: samvirke.identity.v1.GetPostalAddressResponse.register_time:type_name -> google.protobuf.Timestamp
+	37, // 11: samvirke.identity.v1.GetPostalAddressResponse.valid_from:type_name -> samvirke.common.v1.Date
+	38, // 12: samvirke.identity.v1.GetPostalAddressResponse.source:type_name -> samvirke.vocabulary.v1.Source
+	39, // 13: samvirke.identity.v1.GetPostalAddressResponse.register_time:type_name -> google.protobuf.Timestamp
 	0,  // 14: samvirke.identity.v1.GetPostalAddressResponse.protection:type_name -> samvirke.identity.v1.ProtectionLevel
-	28, // 15: samvirke.identity.v1.GetProtectionStatusRequest.context:type_name -> samvirke.common.v1.RequestContext
-	28, // 16: samvirke.identity.v1.RecordSecrecyTestRequest.context:type_name -> samvirke.common.v1.RequestContext
+	35, // 15: samvirke.identity.v1.GetProtectionStatusRequest.context:type_name -> samvirke.common.v1.RequestContext
+	35, // 16: samvirke.identity.v1.RecordSecrecyTestRequest.context:type_name -> samvirke.common.v1.RequestContext
 	2,  // 17: samvirke.identity.v1.RecordSecrecyTestRequest.outcome:type_name -> samvirke.identity.v1.SecrecyOutcome
-	32, // 18: samvirke.identity.v1.RecordSecrecyTestResponse.recorded_at:type_name -> google.protobuf.Timestamp
+	39, // 18: samvirke.identity.v1.RecordSecrecyTestResponse.recorded_at:type_name -> google.protobuf.Timestamp
 	0,  // 19: samvirke.identity.v1.GetProtectionStatusResponse.level:type_name -> samvirke.identity.v1.ProtectionLevel
-	32, // 20: samvirke.identity.v1.GetProtectionStatusResponse.register_time:type_name -> google.protobuf.Timestamp
-	31, // 21: samvirke.identity.v1.GetProtectionStatusResponse.source:type_name -> samvirke.vocabulary.v1.Source
-	28, // 22: samvirke.identity.v1.BatchVerifyRequest.context:type_name -> samvirke.common.v1.RequestContext
-	16, // 23: samvirke.identity.v1.BatchVerifyRequest.items:type_name -> samvirke.identity.v1.BatchItem
-	29, // 24: samvirke.identity.v1.BatchItem.national_id:type_name -> samvirke.common.v1.NationalId
-	30, // 25: samvirke.identity.v1.BatchItem.birth_date:type_name -> samvirke.common.v1.Date
-	18, // 26: samvirke.identity.v1.BatchVerifyResponse.results:type_name -> samvirke.identity.v1.BatchResult
-	1,  // 27: samvirke.identity.v1.BatchResult.verdict:type_name -> samvirke.identity.v1.Verdict
-	34, // 28: samvirke.identity.v1.BatchResult.reason:type_name -> samvirke.common.v1.Reason
-	28, // 29: samvirke.identity.v1.SearchMembersRequest.context:type_name -> samvirke.common.v1.RequestContext
-	30, // 30: samvirke.identity.v1.SearchMembersRequest.birth_date:type_name -> samvirke.common.v1.Date
-	28, // 31: samvirke.identity.v1.OpenAddressSubscriptionRequest.context:type_name -> samvirke.common.v1.RequestContext
-	30, // 32: samvirke.identity.v1.OpenAddressSubscriptionRequest.effective_from:type_name -> samvirke.common.v1.Date
-	30, // 33: samvirke.identity.v1.OpenAddressSubscriptionResponse.opened_on:type_name -> samvirke.common.v1.Date
-	28, // 34: samvirke.identity.v1.CloseAddressSubscriptionRequest.context:type_name -> samvirke.common.v1.RequestContext
-	30, // 35: samvirke.identity.v1.CloseAddressSubscriptionRequest.last_day:type_name -> samvirke.common.v1.Date
-	30, // 36: samvirke.identity.v1.CloseAddressSubscriptionResponse.last_day:type_name -> samvirke.common.v1.Date
-	28, // 37: samvirke.identity.v1.StreamAddressChangesRequest.context:type_name -> samvirke.common.v1.RequestContext
-	27, // 38: samvirke.identity.v1.StreamAddressChangesResponse.changes:type_name -> samvirke.identity.v1.AddressChange
-	3,  // 39: samvirke.identity.v1.AddressChange.kind:type_name -> samvirke.identity.v1.AddressChangeKind
-	10, // 40: samvirke.identity.v1.AddressChange.address:type_name -> samvirke.identity.v1.PostalAddress
-	30, // 41: samvirke.identity.v1.AddressChange.valid_from:type_name -> samvirke.common.v1.Date
-	0,  // 42: samvirke.identity.v1.AddressChange.protection:type_name -> samvirke.identity.v1.ProtectionLevel
-	31, // 43: samvirke.identity.v1.AddressChange.source:type_name -> samvirke.vocabulary.v1.Source
-	32, // 44: samvirke.identity.v1.AddressChange.register_time:type_name -> google.protobuf.Timestamp
-	4,  // 45: samvirke.identity.v1.IdentityService.ResolveSubject:input_type -> samvirke.identity.v1.ResolveSubjectRequest
-	6,  // 46: samvirke.identity.v1.IdentityService.VerifyIdentity:input_type -> samvirke.identity.v1.VerifyIdentityRequest
-	8,  // 47: samvirke.identity.v1.IdentityService.GetPostalAddress:input_type -> samvirke.identity.v1.GetPostalAddressRequest
-	11, // 48: samvirke.identity.v1.IdentityService.GetProtectionStatus:input_type -> samvirke.identity.v1.GetProtectionStatusRequest
-	12, // 49: samvirke.identity.v1.IdentityService.RecordSecrecyTest:input_type -> samvirke.identity.v1.RecordSecrecyTestRequest
-	15, // 50: samvirke.identity.v1.IdentityService.BatchVerify:input_type -> samvirke.identity.v1.BatchVerifyRequest
-	19, // 51: samvirke.identity.v1.IdentityService.SearchMembers:input_type -> samvirke.identity.v1.SearchMembersRequest
-	21, // 52: samvirke.identity.v1.IdentityService.OpenAddressSubscription:input_type -> samvirke.identity.v1.OpenAddressSubscriptionRequest
-	23, // 53: samvirke.identity.v1.IdentityService.CloseAddressSubscription:input_type -> samvirke.identity.v1.CloseAddressSubscriptionRequest
-	25, // 54: samvirke.identity.v1.IdentityService.StreamAddressChanges:input_type -> samvirke.identity.v1.StreamAddressChangesRequest
-	5,  // 55: samvirke.identity.v1.IdentityService.ResolveSubject:output_type -> samvirke.identity.v1.ResolveSubjectResponse
-	7,  // 56: samvirke.identity.v1.IdentityService.VerifyIdentity:output_type -> samvirke.identity.v1.VerifyIdentityResponse
-	9,  // 57: samvirke.identity.v1.IdentityService.GetPostalAddress:output_type -> samvirke.identity.v1.GetPostalAddressResponse
-	14, // 58: samvirke.identity.v1.IdentityService.GetProtectionStatus:output_type -> samvirke.identity.v1.GetProtectionStatusResponse
-	13, // 59: samvirke.identity.v1.IdentityService.RecordSecrecyTest:output_type -> samvirke.identity.v1.RecordSecrecyTestResponse
-	17, // 60: samvirke.identity.v1.IdentityService.BatchVerify:output_type -> samvirke.identity.v1.BatchVerifyResponse
-	20, // 61: samvirke.identity.v1.IdentityService.SearchMembers:output_type -> samvirke.identity.v1.SearchMembersResponse
-	22, // 62: samvirke.identity.v1.IdentityService.OpenAddressSubscription:output_type -> samvirke.identity.v1.OpenAddressSubscriptionResponse
-	24, // 63: samvirke.identity.v1.IdentityService.CloseAddressSubscription:output_type -> samvirke.identity.v1.CloseAddressSubscriptionResponse
-	26, // 64: samvirke.identity.v1.IdentityService.StreamAddressChanges:output_type -> samvirke.identity.v1.StreamAddressChangesResponse
-	55, // [55:65] is the sub-list for method output_type
-	45, // [45:55] is the sub-list for method input_type
-	45, // [45:45] is the sub-list for extension type_name
-	45, // [45:45] is the sub-list for extension extendee
-	0,  // [0:45] is the sub-list for field type_name
+	39, // 20: samvirke.identity.v1.GetProtectionStatusResponse.register_time:type_name -> google.protobuf.Timestamp
+	38, // 21: samvirke.identity.v1.GetProtectionStatusResponse.source:type_name -> samvirke.vocabulary.v1.Source
+	35, // 22: samvirke.identity.v1.BatchGetProtectionStatusesRequest.context:type_name -> samvirke.common.v1.RequestContext
+	15, // 23: samvirke.identity.v1.BatchGetProtectionStatusesRequest.persons:type_name -> samvirke.identity.v1.BatchPerson
+	18, // 24: samvirke.identity.v1.BatchGetProtectionStatusesResponse.results:type_name -> samvirke.identity.v1.ProtectionStatusResult
+	14, // 25: samvirke.identity.v1.ProtectionStatusResult.status:type_name -> samvirke.identity.v1.GetProtectionStatusResponse
+	41, // 26: samvirke.identity.v1.ProtectionStatusResult.reason:type_name -> samvirke.common.v1.Reason
+	35, // 27: samvirke.identity.v1.BatchGetPostalAddressesRequest.context:type_name -> samvirke.common.v1.RequestContext
+	15, // 28: samvirke.identity.v1.BatchGetPostalAddressesRequest.persons:type_name -> samvirke.identity.v1.BatchPerson
+	40, // 29: samvirke.identity.v1.BatchGetPostalAddressesRequest.read_mask:type_name -> google.protobuf.FieldMask
+	21, // 30: samvirke.identity.v1.BatchGetPostalAddressesResponse.results:type_name -> samvirke.identity.v1.PostalAddressResult
+	9,  // 31: samvirke.identity.v1.PostalAddressResult.found:type_name -> samvirke.identity.v1.GetPostalAddressResponse
+	41, // 32: samvirke.identity.v1.PostalAddressResult.reason:type_name -> samvirke.common.v1.Reason
+	35, // 33: samvirke.identity.v1.BatchVerifyRequest.context:type_name -> samvirke.common.v1.RequestContext
+	23, // 34: samvirke.identity.v1.BatchVerifyRequest.items:type_name -> samvirke.identity.v1.BatchItem
+	36, // 35: samvirke.identity.v1.BatchItem.national_id:type_name -> samvirke.common.v1.NationalId
+	37, // 36: samvirke.identity.v1.BatchItem.birth_date:type_name -> samvirke.common.v1.Date
+	25, // 37: samvirke.identity.v1.BatchVerifyResponse.results:type_name -> samvirke.identity.v1.BatchResult
+	1,  // 38: samvirke.identity.v1.BatchResult.verdict:type_name -> samvirke.identity.v1.Verdict
+	41, // 39: samvirke.identity.v1.BatchResult.reason:type_name -> samvirke.common.v1.Reason
+	35, // 40: samvirke.identity.v1.SearchMembersRequest.context:type_name -> samvirke.common.v1.RequestContext
+	37, // 41: samvirke.identity.v1.SearchMembersRequest.birth_date:type_name -> samvirke.common.v1.Date
+	35, // 42: samvirke.identity.v1.OpenAddressSubscriptionRequest.context:type_name -> samvirke.common.v1.RequestContext
+	37, // 43: samvirke.identity.v1.OpenAddressSubscriptionRequest.effective_from:type_name -> samvirke.common.v1.Date
+	37, // 44: samvirke.identity.v1.OpenAddressSubscriptionResponse.opened_on:type_name -> samvirke.common.v1.Date
+	35, // 45: samvirke.identity.v1.CloseAddressSubscriptionRequest.context:type_name -> samvirke.common.v1.RequestContext
+	37, // 46: samvirke.identity.v1.CloseAddressSubscriptionRequest.last_day:type_name -> samvirke.common.v1.Date
+	37, // 47: samvirke.identity.v1.CloseAddressSubscriptionResponse.last_day:type_name -> samvirke.common.v1.Date
+	35, // 48: samvirke.identity.v1.StreamAddressChangesRequest.context:type_name -> samvirke.common.v1.RequestContext
+	34, // 49: samvirke.identity.v1.StreamAddressChangesResponse.changes:type_name -> samvirke.identity.v1.AddressChange
+	3,  // 50: samvirke.identity.v1.AddressChange.kind:type_name -> samvirke.identity.v1.AddressChangeKind
+	10, // 51: samvirke.identity.v1.AddressChange.address:type_name -> samvirke.identity.v1.PostalAddress
+	37, // 52: samvirke.identity.v1.AddressChange.valid_from:type_name -> samvirke.common.v1.Date
+	0,  // 53: samvirke.identity.v1.AddressChange.protection:type_name -> samvirke.identity.v1.ProtectionLevel
+	38, // 54: samvirke.identity.v1.AddressChange.source:type_name -> samvirke.vocabulary.v1.Source
+	39, // 55: samvirke.identity.v1.AddressChange.register_time:type_name -> google.protobuf.Timestamp
+	4,  // 56: samvirke.identity.v1.IdentityService.ResolveSubject:input_type -> samvirke.identity.v1.ResolveSubjectRequest
+	6,  // 57: samvirke.identity.v1.IdentityService.VerifyIdentity:input_type -> samvirke.identity.v1.VerifyIdentityRequest
+	8,  // 58: samvirke.identity.v1.IdentityService.GetPostalAddress:input_type -> samvirke.identity.v1.GetPostalAddressRequest
+	11, // 59: samvirke.identity.v1.IdentityService.GetProtectionStatus:input_type -> samvirke.identity.v1.GetProtectionStatusRequest
+	16, // 60: samvirke.identity.v1.IdentityService.BatchGetProtectionStatuses:input_type -> samvirke.identity.v1.BatchGetProtectionStatusesRequest
+	19, // 61: samvirke.identity.v1.IdentityService.BatchGetPostalAddresses:input_type -> samvirke.identity.v1.BatchGetPostalAddressesRequest
+	12, // 62: samvirke.identity.v1.IdentityService.RecordSecrecyTest:input_type -> samvirke.identity.v1.RecordSecrecyTestRequest
+	22, // 63: samvirke.identity.v1.IdentityService.BatchVerify:input_type -> samvirke.identity.v1.BatchVerifyRequest
+	26, // 64: samvirke.identity.v1.IdentityService.SearchMembers:input_type -> samvirke.identity.v1.SearchMembersRequest
+	28, // 65: samvirke.identity.v1.IdentityService.OpenAddressSubscription:input_type -> samvirke.identity.v1.OpenAddressSubscriptionRequest
+	30, // 66: samvirke.identity.v1.IdentityService.CloseAddressSubscription:input_type -> samvirke.identity.v1.CloseAddressSubscriptionRequest
+	32, // 67: samvirke.identity.v1.IdentityService.StreamAddressChanges:input_type -> samvirke.identity.v1.StreamAddressChangesRequest
+	5,  // 68: samvirke.identity.v1.IdentityService.ResolveSubject:output_type -> samvirke.identity.v1.ResolveSubjectResponse
+	7,  // 69: samvirke.identity.v1.IdentityService.VerifyIdentity:output_type -> samvirke.identity.v1.VerifyIdentityResponse
+	9,  // 70: samvirke.identity.v1.IdentityService.GetPostalAddress:output_type -> samvirke.identity.v1.GetPostalAddressResponse
+	14, // 71: samvirke.identity.v1.IdentityService.GetProtectionStatus:output_type -> samvirke.identity.v1.GetProtectionStatusResponse
+	17, // 72: samvirke.identity.v1.IdentityService.BatchGetProtectionStatuses:output_type -> samvirke.identity.v1.BatchGetProtectionStatusesResponse
+	20, // 73: samvirke.identity.v1.IdentityService.BatchGetPostalAddresses:output_type -> samvirke.identity.v1.BatchGetPostalAddressesResponse
+	13, // 74: samvirke.identity.v1.IdentityService.RecordSecrecyTest:output_type -> samvirke.identity.v1.RecordSecrecyTestResponse
+	24, // 75: samvirke.identity.v1.IdentityService.BatchVerify:output_type -> samvirke.identity.v1.BatchVerifyResponse
+	27, // 76: samvirke.identity.v1.IdentityService.SearchMembers:output_type -> samvirke.identity.v1.SearchMembersResponse
+	29, // 77: samvirke.identity.v1.IdentityService.OpenAddressSubscription:output_type -> samvirke.identity.v1.OpenAddressSubscriptionResponse
+	31, // 78: samvirke.identity.v1.IdentityService.CloseAddressSubscription:output_type -> samvirke.identity.v1.CloseAddressSubscriptionResponse
+	33, // 79: samvirke.identity.v1.IdentityService.StreamAddressChanges:output_type -> samvirke.identity.v1.StreamAddressChangesResponse
+	68, // [68:80] is the sub-list for method output_type
+	56, // [56:68] is the sub-list for method input_type
+	56, // [56:56] is the sub-list for extension type_name
+	56, // [56:56] is the sub-list for extension extendee
+	0,  // [0:56] is the sub-list for field type_name
 }
 
 func init() { file_samvirke_identity_v1_identity_proto_init() }
@@ -2187,7 +2600,7 @@ func file_samvirke_identity_v1_identity_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_samvirke_identity_v1_identity_proto_rawDesc), len(file_samvirke_identity_v1_identity_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   24,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -21,16 +21,18 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	IdentityService_ResolveSubject_FullMethodName           = "/samvirke.identity.v1.IdentityService/ResolveSubject"
-	IdentityService_VerifyIdentity_FullMethodName           = "/samvirke.identity.v1.IdentityService/VerifyIdentity"
-	IdentityService_GetPostalAddress_FullMethodName         = "/samvirke.identity.v1.IdentityService/GetPostalAddress"
-	IdentityService_GetProtectionStatus_FullMethodName      = "/samvirke.identity.v1.IdentityService/GetProtectionStatus"
-	IdentityService_RecordSecrecyTest_FullMethodName        = "/samvirke.identity.v1.IdentityService/RecordSecrecyTest"
-	IdentityService_BatchVerify_FullMethodName              = "/samvirke.identity.v1.IdentityService/BatchVerify"
-	IdentityService_SearchMembers_FullMethodName            = "/samvirke.identity.v1.IdentityService/SearchMembers"
-	IdentityService_OpenAddressSubscription_FullMethodName  = "/samvirke.identity.v1.IdentityService/OpenAddressSubscription"
-	IdentityService_CloseAddressSubscription_FullMethodName = "/samvirke.identity.v1.IdentityService/CloseAddressSubscription"
-	IdentityService_StreamAddressChanges_FullMethodName     = "/samvirke.identity.v1.IdentityService/StreamAddressChanges"
+	IdentityService_ResolveSubject_FullMethodName             = "/samvirke.identity.v1.IdentityService/ResolveSubject"
+	IdentityService_VerifyIdentity_FullMethodName             = "/samvirke.identity.v1.IdentityService/VerifyIdentity"
+	IdentityService_GetPostalAddress_FullMethodName           = "/samvirke.identity.v1.IdentityService/GetPostalAddress"
+	IdentityService_GetProtectionStatus_FullMethodName        = "/samvirke.identity.v1.IdentityService/GetProtectionStatus"
+	IdentityService_BatchGetProtectionStatuses_FullMethodName = "/samvirke.identity.v1.IdentityService/BatchGetProtectionStatuses"
+	IdentityService_BatchGetPostalAddresses_FullMethodName    = "/samvirke.identity.v1.IdentityService/BatchGetPostalAddresses"
+	IdentityService_RecordSecrecyTest_FullMethodName          = "/samvirke.identity.v1.IdentityService/RecordSecrecyTest"
+	IdentityService_BatchVerify_FullMethodName                = "/samvirke.identity.v1.IdentityService/BatchVerify"
+	IdentityService_SearchMembers_FullMethodName              = "/samvirke.identity.v1.IdentityService/SearchMembers"
+	IdentityService_OpenAddressSubscription_FullMethodName    = "/samvirke.identity.v1.IdentityService/OpenAddressSubscription"
+	IdentityService_CloseAddressSubscription_FullMethodName   = "/samvirke.identity.v1.IdentityService/CloseAddressSubscription"
+	IdentityService_StreamAddressChanges_FullMethodName       = "/samvirke.identity.v1.IdentityService/StreamAddressChanges"
 )
 
 // IdentityServiceClient is the client API for IdentityService service.
@@ -49,6 +51,13 @@ type IdentityServiceClient interface {
 	GetPostalAddress(ctx context.Context, in *GetPostalAddressRequest, opts ...grpc.CallOption) (*GetPostalAddressResponse, error)
 	// GetProtectionStatus says whether and how the person behind a handle is protected.
 	GetProtectionStatus(ctx context.Context, in *GetProtectionStatusRequest, opts ...grpc.CallOption) (*GetProtectionStatusResponse, error)
+	// BatchGetProtectionStatuses is GetProtectionStatus for many persons of one controller in one call (AIP-231). The answers stand in the order
+	// of the questions, and each person leaves an audit record of its own. Somebody who is unknown, or must look so, has
+	// REASON_SUBJECT_NOT_FOUND in the place of a status; a fault of ours fails the whole call.
+	BatchGetProtectionStatuses(ctx context.Context, in *BatchGetProtectionStatusesRequest, opts ...grpc.CallOption) (*BatchGetProtectionStatusesResponse, error)
+	// BatchGetPostalAddresses is GetPostalAddress for many persons of one controller in one call (AIP-231), answered and recorded as
+	// BatchGetProtectionStatuses is.
+	BatchGetPostalAddresses(ctx context.Context, in *BatchGetPostalAddressesRequest, opts ...grpc.CallOption) (*BatchGetPostalAddressesResponse, error)
 	// RecordSecrecyTest keeps in the audit record what an employee decided about giving out data of a person whom the register marks: the mark
 	// is a warning and no secrecy by itself, so a person has to test it each time (domain rule B.10, 8; OSL 2009:400). It discloses nothing.
 	// NOT_FOUND for an unknown handle.
@@ -113,6 +122,26 @@ func (c *identityServiceClient) GetProtectionStatus(ctx context.Context, in *Get
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetProtectionStatusResponse)
 	err := c.cc.Invoke(ctx, IdentityService_GetProtectionStatus_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *identityServiceClient) BatchGetProtectionStatuses(ctx context.Context, in *BatchGetProtectionStatusesRequest, opts ...grpc.CallOption) (*BatchGetProtectionStatusesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(BatchGetProtectionStatusesResponse)
+	err := c.cc.Invoke(ctx, IdentityService_BatchGetProtectionStatuses_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *identityServiceClient) BatchGetPostalAddresses(ctx context.Context, in *BatchGetPostalAddressesRequest, opts ...grpc.CallOption) (*BatchGetPostalAddressesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(BatchGetPostalAddressesResponse)
+	err := c.cc.Invoke(ctx, IdentityService_BatchGetPostalAddresses_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -207,6 +236,13 @@ type IdentityServiceServer interface {
 	GetPostalAddress(context.Context, *GetPostalAddressRequest) (*GetPostalAddressResponse, error)
 	// GetProtectionStatus says whether and how the person behind a handle is protected.
 	GetProtectionStatus(context.Context, *GetProtectionStatusRequest) (*GetProtectionStatusResponse, error)
+	// BatchGetProtectionStatuses is GetProtectionStatus for many persons of one controller in one call (AIP-231). The answers stand in the order
+	// of the questions, and each person leaves an audit record of its own. Somebody who is unknown, or must look so, has
+	// REASON_SUBJECT_NOT_FOUND in the place of a status; a fault of ours fails the whole call.
+	BatchGetProtectionStatuses(context.Context, *BatchGetProtectionStatusesRequest) (*BatchGetProtectionStatusesResponse, error)
+	// BatchGetPostalAddresses is GetPostalAddress for many persons of one controller in one call (AIP-231), answered and recorded as
+	// BatchGetProtectionStatuses is.
+	BatchGetPostalAddresses(context.Context, *BatchGetPostalAddressesRequest) (*BatchGetPostalAddressesResponse, error)
 	// RecordSecrecyTest keeps in the audit record what an employee decided about giving out data of a person whom the register marks: the mark
 	// is a warning and no secrecy by itself, so a person has to test it each time (domain rule B.10, 8; OSL 2009:400). It discloses nothing.
 	// NOT_FOUND for an unknown handle.
@@ -248,6 +284,12 @@ func (UnimplementedIdentityServiceServer) GetPostalAddress(context.Context, *Get
 }
 func (UnimplementedIdentityServiceServer) GetProtectionStatus(context.Context, *GetProtectionStatusRequest) (*GetProtectionStatusResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetProtectionStatus not implemented")
+}
+func (UnimplementedIdentityServiceServer) BatchGetProtectionStatuses(context.Context, *BatchGetProtectionStatusesRequest) (*BatchGetProtectionStatusesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method BatchGetProtectionStatuses not implemented")
+}
+func (UnimplementedIdentityServiceServer) BatchGetPostalAddresses(context.Context, *BatchGetPostalAddressesRequest) (*BatchGetPostalAddressesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method BatchGetPostalAddresses not implemented")
 }
 func (UnimplementedIdentityServiceServer) RecordSecrecyTest(context.Context, *RecordSecrecyTestRequest) (*RecordSecrecyTestResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RecordSecrecyTest not implemented")
@@ -356,6 +398,42 @@ func _IdentityService_GetProtectionStatus_Handler(srv interface{}, ctx context.C
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(IdentityServiceServer).GetProtectionStatus(ctx, req.(*GetProtectionStatusRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _IdentityService_BatchGetProtectionStatuses_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(BatchGetProtectionStatusesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IdentityServiceServer).BatchGetProtectionStatuses(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IdentityService_BatchGetProtectionStatuses_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IdentityServiceServer).BatchGetProtectionStatuses(ctx, req.(*BatchGetProtectionStatusesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _IdentityService_BatchGetPostalAddresses_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(BatchGetPostalAddressesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IdentityServiceServer).BatchGetPostalAddresses(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IdentityService_BatchGetPostalAddresses_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IdentityServiceServer).BatchGetPostalAddresses(ctx, req.(*BatchGetPostalAddressesRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -472,6 +550,14 @@ var IdentityService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetProtectionStatus",
 			Handler:    _IdentityService_GetProtectionStatus_Handler,
+		},
+		{
+			MethodName: "BatchGetProtectionStatuses",
+			Handler:    _IdentityService_BatchGetProtectionStatuses_Handler,
+		},
+		{
+			MethodName: "BatchGetPostalAddresses",
+			Handler:    _IdentityService_BatchGetPostalAddresses_Handler,
 		},
 		{
 			MethodName: "RecordSecrecyTest",

@@ -579,7 +579,15 @@ type Decision struct {
 	// When the register answered, UTC microseconds.
 	Retrieved int64 `protobuf:"varint,30,opt,name=retrieved,proto3" json:"retrieved,omitempty"`
 	// Months of consumption that it used up.
-	Used          []int32 `protobuf:"varint,31,rep,packed,name=used,proto3" json:"used,omitempty"`
+	Used []int32 `protobuf:"varint,31,rep,packed,name=used,proto3" json:"used,omitempty"`
+	// Insurance status that the calculation rests on.
+	Status uint32 `protobuf:"varint,32,opt,name=status,proto3" json:"status,omitempty"`
+	// Monthly rate by which a waiting day is paid, in øre.
+	Rate int64 `protobuf:"varint,33,opt,name=rate,proto3" json:"rate,omitempty"`
+	// Centihours of the months of a waiting block.
+	MonthHours []int64 `protobuf:"varint,34,rep,packed,name=month_hours,json=monthHours,proto3" json:"month_hours,omitempty"`
+	// Incomes of the twelve months of the Swedish frame, in öre.
+	Incomes       []int64 `protobuf:"varint,35,rep,packed,name=incomes,proto3" json:"incomes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -831,6 +839,34 @@ func (x *Decision) GetUsed() []int32 {
 	return nil
 }
 
+func (x *Decision) GetStatus() uint32 {
+	if x != nil {
+		return x.Status
+	}
+	return 0
+}
+
+func (x *Decision) GetRate() int64 {
+	if x != nil {
+		return x.Rate
+	}
+	return 0
+}
+
+func (x *Decision) GetMonthHours() []int64 {
+	if x != nil {
+		return x.MonthHours
+	}
+	return nil
+}
+
+func (x *Decision) GetIncomes() []int64 {
+	if x != nil {
+		return x.Incomes
+	}
+	return nil
+}
+
 // A text.
 type Text struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -941,8 +977,7 @@ const file_samvirke_income_store_v1_store_proto_rawDesc = "" +
 	"\x06answer\x18\x02 \x01(\fB\x11\x8a\xe2\x18\r\b\x05\x12\tpd:IncomeR\x06answer\x12\"\n" +
 	"\banswered\x18\x03 \x01(\bB\x06\x8a\xe2\x18\x02\b\x02R\banswered\x12\x1c\n" +
 	"\x05today\x18\x04 \x01(\x05B\x06\x8a\xe2\x18\x02\b\x02R\x05today\x122\n" +
-	"\bprevious\x18\x05 \x01(\x03B\x16\x8a\xe2\x18\x12\b\x05\x12\x0ex:BenefitHoursR\bprevious\"\xcb\n" +
-	"\n" +
+	"\bprevious\x18\x05 \x01(\x03B\x16\x8a\xe2\x18\x12\b\x05\x12\x0ex:BenefitHoursR\bprevious\"\x91\f\n" +
 	"\bDecision\x129\n" +
 	"\aoutcome\x18\x01 \x01(\tB\x1f\x8a\xe2\x18\x1b\b\x05\x12\x17x:PublicBenefitPaymentsR\aoutcome\x12\x1c\n" +
 	"\x05codes\x18\x02 \x03(\tB\x06\x8a\xe2\x18\x02\b\x02R\x05codes\x121\n" +
@@ -976,7 +1011,12 @@ const file_samvirke_income_store_v1_store_proto_rawDesc = "" +
 	"\tcomplaint\x18\x1c \x01(\bB\x06\x8a\xe2\x18\x02\b\x02R\tcomplaint\x122\n" +
 	"\tprotected\x18\x1d \x01(\bB\x14\x8a\xe2\x18\x10\b\a\x12\fdpv:RestrictR\tprotected\x12$\n" +
 	"\tretrieved\x18\x1e \x01(\x03B\x06\x8a\xe2\x18\x02\b\x02R\tretrieved\x12*\n" +
-	"\x04used\x18\x1f \x03(\x05B\x16\x8a\xe2\x18\x12\b\x05\x12\x0ex:BenefitHoursR\x04used\"`\n" +
+	"\x04used\x18\x1f \x03(\x05B\x16\x8a\xe2\x18\x12\b\x05\x12\x0ex:BenefitHoursR\x04used\x12,\n" +
+	"\x06status\x18  \x01(\rB\x14\x8a\xe2\x18\x10\b\x05\x12\fx:MembershipR\x06status\x123\n" +
+	"\x04rate\x18! \x01(\x03B\x1f\x8a\xe2\x18\x1b\b\x05\x12\x17x:PublicBenefitPaymentsR\x04rate\x124\n" +
+	"\vmonth_hours\x18\" \x03(\x03B\x13\x8a\xe2\x18\x0f\b\x05\x12\vx:PaidHoursR\n" +
+	"monthHours\x12+\n" +
+	"\aincomes\x18# \x03(\x03B\x11\x8a\xe2\x18\r\b\x05\x12\tpd:IncomeR\aincomes\"`\n" +
 	"\x04Text\x12\x1a\n" +
 	"\x04kind\x18\x01 \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\x04kind\x12$\n" +
 	"\x04text\x18\x02 \x01(\tB\x10\x8a\xe2\x18\f\b\x05\x12\bx:RemarkR\x04text\x12\x16\n" +
