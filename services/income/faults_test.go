@@ -181,7 +181,7 @@ func TestBadInput(t *testing.T) {
 	want(t, err, codes.NotFound, "SUBJECT_NOT_FOUND")
 	_, err = c.rpc.ListDecisions(t.Context(), &incomev1.ListDecisionsRequest{Context: c.why(), State: manual, PageToken: "made up"})
 	want(t, err, codes.InvalidArgument, "PAGE_TOKEN_INVALID")
-	_, err = c.rpc.ListDecisions(t.Context(), &incomev1.ListDecisionsRequest{Context: c.why(), State: byMachine})
+	_, err = c.rpc.ListDecisions(t.Context(), &incomev1.ListDecisionsRequest{Context: c.why(), State: incomev1.DecisionState_DECISION_STATE_SUPERSEDED})
 	want(t, err, codes.InvalidArgument, "INVALID_REQUEST")
 }
 

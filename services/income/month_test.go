@@ -114,9 +114,6 @@ func TestMonth(t *testing.T) {
 		}
 		noticed := c.list(incomev1.DecisionState_DECISION_STATE_NOTICED)
 		for i, s := range all {
-			if s.state == incomev1.DecisionState_DECISION_STATE_DECIDED_AUTO {
-				continue // not listed: nobody waits for it
-			}
 			found := c.list(s.state)[handleOf(i)]
 			if len(found) != 1 {
 				t.Errorf("%s: %d decisions wait", s.name, len(found))

@@ -10,7 +10,6 @@ import (
 	incomev1 "samvirke.dev/proto/gen/go/samvirke/income/v1"
 	"samvirke.dev/services/income/internal/core"
 	"samvirke.dev/services/platform/errs"
-	"samvirke.dev/services/platform/page"
 	"samvirke.dev/services/platform/rpc"
 )
 
@@ -128,59 +127,4 @@ func (s *Server) run(r core.Run) *incomev1.MatchingRun {
 		out.Outcomes = append(out.Outcomes, &incomev1.OutcomeCount{Outcome: toOutcome(t.Outcome), Members: t.Members, Notices: t.Notices})
 	}
 	return out
-}
-
-// Limits of ListDecisions.
-const (
-	listDefault = 100
-	listMax     = 500
-)
-
-// ListDecisions lists decisions that somebody waits for.
-func (s *Server) ListDecisions(ctx context.Context, in *incomev1.ListDecisionsRequest) (*incomev1.ListDecisionsResponse, error) {
-	limit, err := page.Limits{Default: listDefault, Max: listMax}.Size(in.GetPageSize())
-	if err != nil {
-		return nil, err
-	}
-	state := core.State(in.GetState()) //nolint:gosec // a defined value of the schema
-	if state > core.Forwarded {
-		return nil, invalid("state", "must be OPEN, NOTICED, MANUAL or FORWARDED: the others are not listed")
-	}
-	caller := s.d.Caller(ctx)
-	bound := page.Binding{
-		Organisation: s.d.Organisation(ctx), Method: incomev1.IncomeService_ListDecisions_FullMethodName,
-		Filter: page.Filter([]byte(caller.Controller), []byte(in.GetState().String()), flag(in.GetUnposted())),
-	}
-	q := core.Listing{State: state, Unposted: in.GetUnposted(), Limit: limit + 1}
-	position, begun, err := s.d.Tokens.Key(bound, in.GetPageToken())
-	if err == nil && begun {
-		q.After, err = core.ParseID(position.After)
-	}
-	if err != nil {
-		return nil, errs.New(commonv1.Reason_REASON_PAGE_TOKEN_INVALID, errs.Cause(err), errs.Field("page_token", "must be the next_page_token of the same query"))
-	}
-	found, err := s.d.Service.List(ctx, caller, q, s.d.Item)
-	if err != nil {
-		return nil, failure(err)
-	}
-	out := &incomev1.ListDecisionsResponse{}
-	if len(found) > limit {
-		found = found[:limit]
-		if out.NextPageToken, err = s.d.Tokens.Token(bound, Position{After: found[limit-1].ID.String()}); err != nil {
-			return nil, failure(err)
-		}
-	}
-	for _, d := range found {
-		out.Decisions = append(out.Decisions, &incomev1.ListedDecision{
-			Handle: string(d.Handle), DecisionId: d.ID.String(), Kind: incomev1.RuleKind(d.Kind), Month: d.Month.String(), Outcome: toOutcome(d.Outcome),
-		})
-	}
-	return out, nil
-}
-
-func flag(b bool) []byte {
-	if b {
-		return []byte{1}
-	}
-	return []byte{0}
 }

@@ -41,6 +41,7 @@ type Deps struct {
 // Position is where a page begins.
 type Position struct {
 	After string `json:"after"`
+	At    int64  `json:"at,omitempty"` // when it was decided, UTC microseconds, where that orders the list
 }
 
 // Server implements the service. It is safe for concurrent use.

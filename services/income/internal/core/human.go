@@ -26,13 +26,31 @@ func (s *Service) about(ctx context.Context, c Caller, d *Decision) {
 	s.d.Notes.Decided(ctx, d)
 }
 
-// List returns decisions in a state, oldest first.
+// List returns decisions in a state, oldest first. Errors: ErrNotFound for a run that the controller does not have.
 func (s *Service) List(ctx context.Context, c Caller, q Listing, item func(context.Context, int) context.Context) ([]*Decision, error) {
+	// Nothing is decided before the run begins, nor before the month does: so much of the list need not be read.
+	if !q.Run.IsZero() {
+		run, err := s.d.Store.Run(ctx, c.Controller, q.Run)
+		if err != nil {
+			return nil, err
+		}
+		q.from(run.Started)
+	}
+	if q.Month != 0 {
+		q.from(q.Month.First().Time(s.d.Zone))
+	}
 	out, err := s.d.Store.List(ctx, c.Controller, q)
 	for i, d := range out {
 		s.d.Notes.Subject(item(ctx, i), subjectID(c.Controller, d.Handle), d.Protected)
 	}
 	return out, err
+}
+
+// from leaves out what was decided before a moment.
+func (q *Listing) from(t time.Time) {
+	if t.After(q.Since) {
+		q.Since, q.After = t, ID{}
+	}
 }
 
 // Posted records the day on which a notice was posted; the answer period runs from then (match.notice_days). The same day again changes

@@ -77,7 +77,7 @@ type Store interface {
 	Decision(ctx context.Context, controller string, id ID) (*Decision, error)
 	// Decisions returns all of a kind about a member, by month and number.
 	Decisions(ctx context.Context, controller string, member int64, kind Kind) ([]*Decision, error)
-	// List returns at most limit decisions in a state, with ids after the one given, oldest first.
+	// List returns at most limit decisions in a state, oldest first.
 	List(ctx context.Context, controller string, q Listing) ([]*Decision, error)
 	// Due returns at most limit noticed decisions of all controllers whose answer period ended before the day, with the flags that the
 	// fund has given for the month by now; after, they go on.
@@ -95,11 +95,15 @@ type Store interface {
 	MarkUsed(ctx context.Context, controller string, member int64, months []civil.Month, used bool) error
 }
 
-// Listing asks for decisions.
+// Listing asks for decisions in a state: DecidedAuto in the order of the moment of the decision and the id, the others, up to Forwarded, in
+// that of the id.
 type Listing struct {
 	State    State
 	Unposted bool
-	After    ID
+	Month    civil.Month // 0 for all
+	Run      ID          // zero for all
+	Since    time.Time   // moment of the decision from which on, for DecidedAuto
+	After    ID          // for DecidedAuto, of those decided at Since
 	Limit    int
 }
 

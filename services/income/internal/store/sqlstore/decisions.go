@@ -159,7 +159,6 @@ func (s *Store) Update(ctx context.Context, before core.State, d *core.Decision)
 const (
 	decisionByID   = `SELECT ` + decisionColumns + `, m.handle FROM decision d JOIN member m ON m.id = d.member JOIN fund f ON f.id = d.fund WHERE d.id = $1 AND f.name = $2`
 	decisionsOf    = `SELECT ` + decisionColumns + `, m.handle FROM decision d JOIN member m ON m.id = d.member WHERE d.member = $1 AND d.kind = $2 ORDER BY d.month, d.seq`
-	decisionList   = `SELECT ` + decisionColumns + `, m.handle FROM decision d JOIN member m ON m.id = d.member WHERE d.fund = $1 AND d.state <= 4 AND d.state = $2 AND d.id > $3 AND (d.posted = 0 OR $4 = 0) ORDER BY d.id LIMIT $5`
 	decisionsDue   = `SELECT ` + decisionColumns + `, m.handle, mm.sealed FROM decision d JOIN member m ON m.id = d.member LEFT JOIN member_month mm ON mm.fund = d.fund AND mm.month = d.month AND mm.member = d.member WHERE d.state = 2 AND d.answer_by > 0 AND d.answer_by < $1 AND d.id > $2 ORDER BY d.id LIMIT $3`
 	decisionsRetry = `SELECT ` + decisionColumns + `, m.handle FROM decision d JOIN member m ON m.id = d.member WHERE d.retry_on > 0 AND d.retry_on <= $1 AND d.id > $2 AND d.month >= $3 ORDER BY d.id LIMIT $4`
 )
@@ -193,19 +192,6 @@ func (s *Store) Decisions(ctx context.Context, controller string, member int64, 
 		d.Controller = controller
 	}
 	return out, err
-}
-
-// List implements core.Store.
-func (s *Store) List(ctx context.Context, controller string, q core.Listing) ([]*core.Decision, error) {
-	fund, err := s.fund(ctx, controller)
-	if err != nil {
-		return nil, err
-	}
-	unposted := int64(0)
-	if q.Unposted {
-		unposted = 1
-	}
-	return s.decisions(ctx, decisionList, fund, int64(q.State), q.After[:], unposted, q.Limit)
 }
 
 // longest is how long a month is tried again: after a year a person asks for it or nobody does.

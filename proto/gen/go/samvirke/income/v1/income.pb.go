@@ -2043,7 +2043,14 @@ type ListDecisionsRequest struct {
 	// The next_page_token of the page before; empty for the first.
 	PageToken string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// Only notices that have not been posted yet.
-	Unposted      bool `protobuf:"varint,5,opt,name=unposted,proto3" json:"unposted,omitempty"`
+	Unposted bool `protobuf:"varint,5,opt,name=unposted,proto3" json:"unposted,omitempty"`
+	// Only about this month, as YYYY-MM; empty for all.
+	Month string `protobuf:"bytes,6,opt,name=month,proto3" json:"month,omitempty"`
+	// Only made by this matching run; empty for all.
+	RunId string `protobuf:"bytes,7,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
+	// Only decided at this moment or later; for DECIDED_AUTO alone. While a run is under way, chunks that began earlier may still come in: go on
+	// from some minutes before the last decision that was seen.
+	DecidedSince  *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=decided_since,json=decidedSince,proto3" json:"decided_since,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2113,10 +2120,31 @@ func (x *ListDecisionsRequest) GetUnposted() bool {
 	return false
 }
 
+func (x *ListDecisionsRequest) GetMonth() string {
+	if x != nil {
+		return x.Month
+	}
+	return ""
+}
+
+func (x *ListDecisionsRequest) GetRunId() string {
+	if x != nil {
+		return x.RunId
+	}
+	return ""
+}
+
+func (x *ListDecisionsRequest) GetDecidedSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DecidedSince
+	}
+	return nil
+}
+
 // Some decisions.
 type ListDecisionsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The decisions, oldest first.
+	// The decisions, oldest first: those in DECIDED_AUTO by when they were decided, the others by when they were made.
 	Decisions []*ListedDecision `protobuf:"bytes,1,rep,name=decisions,proto3" json:"decisions,omitempty"`
 	// Token of the next page; empty on the last.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
@@ -2180,7 +2208,9 @@ type ListedDecision struct {
 	// Month.
 	Month string `protobuf:"bytes,4,opt,name=month,proto3" json:"month,omitempty"`
 	// What came of it.
-	Outcome       Outcome `protobuf:"varint,5,opt,name=outcome,proto3,enum=samvirke.income.v1.Outcome" json:"outcome,omitempty"`
+	Outcome Outcome `protobuf:"varint,5,opt,name=outcome,proto3,enum=samvirke.income.v1.Outcome" json:"outcome,omitempty"`
+	// When it was decided; missing while it is not.
+	DecidedAt     *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=decided_at,json=decidedAt,proto3" json:"decided_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2248,6 +2278,13 @@ func (x *ListedDecision) GetOutcome() Outcome {
 		return x.Outcome
 	}
 	return Outcome_OUTCOME_UNSPECIFIED
+}
+
+func (x *ListedDecision) GetDecidedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DecidedAt
+	}
+	return nil
 }
 
 // Records a posting.
@@ -3884,24 +3921,29 @@ const file_samvirke_income_v1_income_proto_rawDesc = "" +
 	"\fOutcomeCount\x12=\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x1b.samvirke.income.v1.OutcomeB\x06\x8a\xe2\x18\x02\b\x02R\aoutcome\x12 \n" +
 	"\amembers\x18\x02 \x01(\x03B\x06\x8a\xe2\x18\x02\b\x02R\amembers\x12 \n" +
-	"\anotices\x18\x03 \x01(\x03B\x06\x8a\xe2\x18\x02\b\x02R\anotices\"\xac\x02\n" +
+	"\anotices\x18\x03 \x01(\x03B\x06\x8a\xe2\x18\x02\b\x02R\anotices\"\x9f\x04\n" +
 	"\x14ListDecisionsRequest\x12J\n" +
 	"\acontext\x18\x01 \x01(\v2\".samvirke.common.v1.RequestContextB\f\xbaH\x03\xc8\x01\x01\x8a\xe2\x18\x02\b\x02R\acontext\x12I\n" +
 	"\x05state\x18\x02 \x01(\x0e2!.samvirke.income.v1.DecisionStateB\x10\xbaH\a\x82\x01\x04\x10\x01 \x00\x8a\xe2\x18\x02\b\x02R\x05state\x12*\n" +
 	"\tpage_size\x18\x03 \x01(\x05B\r\xbaH\x04\x1a\x02(\x00\x8a\xe2\x18\x02\b\x02R\bpageSize\x12-\n" +
 	"\n" +
 	"page_token\x18\x04 \x01(\tB\x0e\xbaH\x05r\x03\x18\x80\x04\x8a\xe2\x18\x02\b\x02R\tpageToken\x12\"\n" +
-	"\bunposted\x18\x05 \x01(\bB\x06\x8a\xe2\x18\x02\b\x02R\bunposted\"\xaa\x01\n" +
+	"\bunposted\x18\x05 \x01(\bB\x06\x8a\xe2\x18\x02\b\x02R\bunposted\x12@\n" +
+	"\x05month\x18\x06 \x01(\tB*\xbaH!r\x1f2\x1d^$|^[0-9]{4}-(0[1-9]|1[0-2])$\x8a\xe2\x18\x02\b\x02R\x05month\x12f\n" +
+	"\x06run_id\x18\a \x01(\tBO\xbaHFrD2B^$|^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$\x8a\xe2\x18\x02\b\x02R\x05runId\x12G\n" +
+	"\rdecided_since\x18\b \x01(\v2\x1a.google.protobuf.TimestampB\x06\x8a\xe2\x18\x02\b\x02R\fdecidedSince\"\xaa\x01\n" +
 	"\x15ListDecisionsResponse\x12a\n" +
 	"\tdecisions\x18\x01 \x03(\v2\".samvirke.income.v1.ListedDecisionB\x1f\x8a\xe2\x18\x1b\b\x05\x12\x17x:PublicBenefitPaymentsR\tdecisions\x12.\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\rnextPageToken\"\xac\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\rnextPageToken\"\xef\x02\n" +
 	"\x0eListedDecision\x12A\n" +
 	"\x06handle\x18\x01 \x01(\tB)\x8a\xe2\x18%\b\x03\x12!dpv:DeterministicPseudonymisationR\x06handle\x12'\n" +
 	"\vdecision_id\x18\x02 \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\n" +
 	"decisionId\x128\n" +
 	"\x04kind\x18\x03 \x01(\x0e2\x1c.samvirke.income.v1.RuleKindB\x06\x8a\xe2\x18\x02\b\x02R\x04kind\x12\x1c\n" +
 	"\x05month\x18\x04 \x01(\tB\x06\x8a\xe2\x18\x02\b\x02R\x05month\x12V\n" +
-	"\aoutcome\x18\x05 \x01(\x0e2\x1b.samvirke.income.v1.OutcomeB\x1f\x8a\xe2\x18\x1b\b\x05\x12\x17x:PublicBenefitPaymentsR\aoutcome\"\xdd\x02\n" +
+	"\aoutcome\x18\x05 \x01(\x0e2\x1b.samvirke.income.v1.OutcomeB\x1f\x8a\xe2\x18\x1b\b\x05\x12\x17x:PublicBenefitPaymentsR\aoutcome\x12A\n" +
+	"\n" +
+	"decided_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampB\x06\x8a\xe2\x18\x02\b\x02R\tdecidedAt\"\xdd\x02\n" +
 	"\x14RecordPostingRequest\x12J\n" +
 	"\acontext\x18\x01 \x01(\v2\".samvirke.common.v1.RequestContextB\f\xbaH\x03\xc8\x01\x01\x8a\xe2\x18\x02\b\x02R\acontext\x12m\n" +
 	"\vdecision_id\x18\x02 \x01(\tBL\xbaHCrA2?^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$\x8a\xe2\x18\x02\b\x02R\n" +
@@ -4218,83 +4260,85 @@ var file_samvirke_income_v1_income_proto_depIdxs = []int32{
 	61, // 33: samvirke.income.v1.OutcomeCount.outcome:type_name -> samvirke.income.v1.Outcome
 	59, // 34: samvirke.income.v1.ListDecisionsRequest.context:type_name -> samvirke.common.v1.RequestContext
 	62, // 35: samvirke.income.v1.ListDecisionsRequest.state:type_name -> samvirke.income.v1.DecisionState
-	32, // 36: samvirke.income.v1.ListDecisionsResponse.decisions:type_name -> samvirke.income.v1.ListedDecision
-	63, // 37: samvirke.income.v1.ListedDecision.kind:type_name -> samvirke.income.v1.RuleKind
-	61, // 38: samvirke.income.v1.ListedDecision.outcome:type_name -> samvirke.income.v1.Outcome
-	59, // 39: samvirke.income.v1.RecordPostingRequest.context:type_name -> samvirke.common.v1.RequestContext
-	57, // 40: samvirke.income.v1.RecordPostingRequest.posted_on:type_name -> samvirke.common.v1.Date
-	60, // 41: samvirke.income.v1.RecordPostingResponse.decision:type_name -> samvirke.income.v1.Decision
-	59, // 42: samvirke.income.v1.GetDecisionRequest.context:type_name -> samvirke.common.v1.RequestContext
-	64, // 43: samvirke.income.v1.GetDecisionRequest.language:type_name -> samvirke.income.v1.Language
-	60, // 44: samvirke.income.v1.GetDecisionResponse.decision:type_name -> samvirke.income.v1.Decision
-	65, // 45: samvirke.income.v1.GetDecisionResponse.explanation:type_name -> samvirke.income.v1.Step
-	59, // 46: samvirke.income.v1.SubmitRemarkRequest.context:type_name -> samvirke.common.v1.RequestContext
-	60, // 47: samvirke.income.v1.SubmitRemarkResponse.decision:type_name -> samvirke.income.v1.Decision
-	59, // 48: samvirke.income.v1.RequestManualReviewRequest.context:type_name -> samvirke.common.v1.RequestContext
-	60, // 49: samvirke.income.v1.RequestManualReviewResponse.decision:type_name -> samvirke.income.v1.Decision
-	59, // 50: samvirke.income.v1.FileComplaintRequest.context:type_name -> samvirke.common.v1.RequestContext
-	57, // 51: samvirke.income.v1.FileComplaintRequest.received_on:type_name -> samvirke.common.v1.Date
-	60, // 52: samvirke.income.v1.FileComplaintResponse.decision:type_name -> samvirke.income.v1.Decision
-	59, // 53: samvirke.income.v1.DecideHumanRequest.context:type_name -> samvirke.common.v1.RequestContext
-	5,  // 54: samvirke.income.v1.DecideHumanRequest.verdict:type_name -> samvirke.income.v1.HumanVerdict
-	60, // 55: samvirke.income.v1.DecideHumanResponse.decision:type_name -> samvirke.income.v1.Decision
-	56, // 56: samvirke.income.v1.BenefitMonth.status:type_name -> samvirke.income.v1.InsuranceStatus
-	59, // 57: samvirke.income.v1.AssessWaitingDayRequest.context:type_name -> samvirke.common.v1.RequestContext
-	45, // 58: samvirke.income.v1.AssessWaitingDayRequest.months:type_name -> samvirke.income.v1.BenefitMonth
-	60, // 59: samvirke.income.v1.AssessWaitingDayResponse.decisions:type_name -> samvirke.income.v1.Decision
-	59, // 60: samvirke.income.v1.RecordConsumptionRequest.context:type_name -> samvirke.common.v1.RequestContext
-	2,  // 61: samvirke.income.v1.RecordConsumptionRequest.source:type_name -> samvirke.income.v1.ConsumptionSource
-	48, // 62: samvirke.income.v1.RecordConsumptionRequest.months:type_name -> samvirke.income.v1.ConsumptionMonth
-	59, // 63: samvirke.income.v1.AssessShorteningRequest.context:type_name -> samvirke.common.v1.RequestContext
-	56, // 64: samvirke.income.v1.AssessShorteningRequest.status:type_name -> samvirke.income.v1.InsuranceStatus
-	3,  // 65: samvirke.income.v1.AssessShorteningRequest.period:type_name -> samvirke.income.v1.BenefitPeriod
-	57, // 66: samvirke.income.v1.AssessShorteningRequest.new_period_from:type_name -> samvirke.common.v1.Date
-	60, // 67: samvirke.income.v1.AssessShorteningResponse.decision:type_name -> samvirke.income.v1.Decision
-	59, // 68: samvirke.income.v1.AssessIncomeConditionRequest.context:type_name -> samvirke.common.v1.RequestContext
-	60, // 69: samvirke.income.v1.AssessIncomeConditionResponse.decision:type_name -> samvirke.income.v1.Decision
-	12, // 70: samvirke.income.v1.IncomeService.EnrolMembers:input_type -> samvirke.income.v1.EnrolMembersRequest
-	14, // 71: samvirke.income.v1.IncomeService.UploadMonths:input_type -> samvirke.income.v1.UploadMonthsRequest
-	16, // 72: samvirke.income.v1.IncomeService.UploadRegisterMonths:input_type -> samvirke.income.v1.UploadRegisterMonthsRequest
-	18, // 73: samvirke.income.v1.IncomeService.MatchMonth:input_type -> samvirke.income.v1.MatchMonthRequest
-	20, // 74: samvirke.income.v1.IncomeService.StartMatchingRun:input_type -> samvirke.income.v1.StartMatchingRunRequest
-	22, // 75: samvirke.income.v1.IncomeService.CancelMatchingRun:input_type -> samvirke.income.v1.CancelMatchingRunRequest
-	24, // 76: samvirke.income.v1.IncomeService.GetMatchingRun:input_type -> samvirke.income.v1.GetMatchingRunRequest
-	26, // 77: samvirke.income.v1.IncomeService.WatchMatchingRun:input_type -> samvirke.income.v1.WatchMatchingRunRequest
-	30, // 78: samvirke.income.v1.IncomeService.ListDecisions:input_type -> samvirke.income.v1.ListDecisionsRequest
-	33, // 79: samvirke.income.v1.IncomeService.RecordPosting:input_type -> samvirke.income.v1.RecordPostingRequest
-	35, // 80: samvirke.income.v1.IncomeService.GetDecision:input_type -> samvirke.income.v1.GetDecisionRequest
-	37, // 81: samvirke.income.v1.IncomeService.SubmitRemark:input_type -> samvirke.income.v1.SubmitRemarkRequest
-	39, // 82: samvirke.income.v1.IncomeService.RequestManualReview:input_type -> samvirke.income.v1.RequestManualReviewRequest
-	41, // 83: samvirke.income.v1.IncomeService.FileComplaint:input_type -> samvirke.income.v1.FileComplaintRequest
-	43, // 84: samvirke.income.v1.IncomeService.DecideHuman:input_type -> samvirke.income.v1.DecideHumanRequest
-	46, // 85: samvirke.income.v1.IncomeService.AssessWaitingDay:input_type -> samvirke.income.v1.AssessWaitingDayRequest
-	49, // 86: samvirke.income.v1.IncomeService.RecordConsumption:input_type -> samvirke.income.v1.RecordConsumptionRequest
-	51, // 87: samvirke.income.v1.IncomeService.AssessShortening:input_type -> samvirke.income.v1.AssessShorteningRequest
-	53, // 88: samvirke.income.v1.IncomeService.AssessIncomeCondition:input_type -> samvirke.income.v1.AssessIncomeConditionRequest
-	13, // 89: samvirke.income.v1.IncomeService.EnrolMembers:output_type -> samvirke.income.v1.EnrolMembersResponse
-	15, // 90: samvirke.income.v1.IncomeService.UploadMonths:output_type -> samvirke.income.v1.UploadMonthsResponse
-	17, // 91: samvirke.income.v1.IncomeService.UploadRegisterMonths:output_type -> samvirke.income.v1.UploadRegisterMonthsResponse
-	19, // 92: samvirke.income.v1.IncomeService.MatchMonth:output_type -> samvirke.income.v1.MatchMonthResponse
-	21, // 93: samvirke.income.v1.IncomeService.StartMatchingRun:output_type -> samvirke.income.v1.StartMatchingRunResponse
-	23, // 94: samvirke.income.v1.IncomeService.CancelMatchingRun:output_type -> samvirke.income.v1.CancelMatchingRunResponse
-	25, // 95: samvirke.income.v1.IncomeService.GetMatchingRun:output_type -> samvirke.income.v1.GetMatchingRunResponse
-	27, // 96: samvirke.income.v1.IncomeService.WatchMatchingRun:output_type -> samvirke.income.v1.WatchMatchingRunResponse
-	31, // 97: samvirke.income.v1.IncomeService.ListDecisions:output_type -> samvirke.income.v1.ListDecisionsResponse
-	34, // 98: samvirke.income.v1.IncomeService.RecordPosting:output_type -> samvirke.income.v1.RecordPostingResponse
-	36, // 99: samvirke.income.v1.IncomeService.GetDecision:output_type -> samvirke.income.v1.GetDecisionResponse
-	38, // 100: samvirke.income.v1.IncomeService.SubmitRemark:output_type -> samvirke.income.v1.SubmitRemarkResponse
-	40, // 101: samvirke.income.v1.IncomeService.RequestManualReview:output_type -> samvirke.income.v1.RequestManualReviewResponse
-	42, // 102: samvirke.income.v1.IncomeService.FileComplaint:output_type -> samvirke.income.v1.FileComplaintResponse
-	44, // 103: samvirke.income.v1.IncomeService.DecideHuman:output_type -> samvirke.income.v1.DecideHumanResponse
-	47, // 104: samvirke.income.v1.IncomeService.AssessWaitingDay:output_type -> samvirke.income.v1.AssessWaitingDayResponse
-	50, // 105: samvirke.income.v1.IncomeService.RecordConsumption:output_type -> samvirke.income.v1.RecordConsumptionResponse
-	52, // 106: samvirke.income.v1.IncomeService.AssessShortening:output_type -> samvirke.income.v1.AssessShorteningResponse
-	54, // 107: samvirke.income.v1.IncomeService.AssessIncomeCondition:output_type -> samvirke.income.v1.AssessIncomeConditionResponse
-	89, // [89:108] is the sub-list for method output_type
-	70, // [70:89] is the sub-list for method input_type
-	70, // [70:70] is the sub-list for extension type_name
-	70, // [70:70] is the sub-list for extension extendee
-	0,  // [0:70] is the sub-list for field type_name
+	55, // 36: samvirke.income.v1.ListDecisionsRequest.decided_since:type_name -> google.protobuf.Timestamp
+	32, // 37: samvirke.income.v1.ListDecisionsResponse.decisions:type_name -> samvirke.income.v1.ListedDecision
+	63, // 38: samvirke.income.v1.ListedDecision.kind:type_name -> samvirke.income.v1.RuleKind
+	61, // 39: samvirke.income.v1.ListedDecision.outcome:type_name -> samvirke.income.v1.Outcome
+	55, // 40: samvirke.income.v1.ListedDecision.decided_at:type_name -> google.protobuf.Timestamp
+	59, // 41: samvirke.income.v1.RecordPostingRequest.context:type_name -> samvirke.common.v1.RequestContext
+	57, // 42: samvirke.income.v1.RecordPostingRequest.posted_on:type_name -> samvirke.common.v1.Date
+	60, // 43: samvirke.income.v1.RecordPostingResponse.decision:type_name -> samvirke.income.v1.Decision
+	59, // 44: samvirke.income.v1.GetDecisionRequest.context:type_name -> samvirke.common.v1.RequestContext
+	64, // 45: samvirke.income.v1.GetDecisionRequest.language:type_name -> samvirke.income.v1.Language
+	60, // 46: samvirke.income.v1.GetDecisionResponse.decision:type_name -> samvirke.income.v1.Decision
+	65, // 47: samvirke.income.v1.GetDecisionResponse.explanation:type_name -> samvirke.income.v1.Step
+	59, // 48: samvirke.income.v1.SubmitRemarkRequest.context:type_name -> samvirke.common.v1.RequestContext
+	60, // 49: samvirke.income.v1.SubmitRemarkResponse.decision:type_name -> samvirke.income.v1.Decision
+	59, // 50: samvirke.income.v1.RequestManualReviewRequest.context:type_name -> samvirke.common.v1.RequestContext
+	60, // 51: samvirke.income.v1.RequestManualReviewResponse.decision:type_name -> samvirke.income.v1.Decision
+	59, // 52: samvirke.income.v1.FileComplaintRequest.context:type_name -> samvirke.common.v1.RequestContext
+	57, // 53: samvirke.income.v1.FileComplaintRequest.received_on:type_name -> samvirke.common.v1.Date
+	60, // 54: samvirke.income.v1.FileComplaintResponse.decision:type_name -> samvirke.income.v1.Decision
+	59, // 55: samvirke.income.v1.DecideHumanRequest.context:type_name -> samvirke.common.v1.RequestContext
+	5,  // 56: samvirke.income.v1.DecideHumanRequest.verdict:type_name -> samvirke.income.v1.HumanVerdict
+	60, // 57: samvirke.income.v1.DecideHumanResponse.decision:type_name -> samvirke.income.v1.Decision
+	56, // 58: samvirke.income.v1.BenefitMonth.status:type_name -> samvirke.income.v1.InsuranceStatus
+	59, // 59: samvirke.income.v1.AssessWaitingDayRequest.context:type_name -> samvirke.common.v1.RequestContext
+	45, // 60: samvirke.income.v1.AssessWaitingDayRequest.months:type_name -> samvirke.income.v1.BenefitMonth
+	60, // 61: samvirke.income.v1.AssessWaitingDayResponse.decisions:type_name -> samvirke.income.v1.Decision
+	59, // 62: samvirke.income.v1.RecordConsumptionRequest.context:type_name -> samvirke.common.v1.RequestContext
+	2,  // 63: samvirke.income.v1.RecordConsumptionRequest.source:type_name -> samvirke.income.v1.ConsumptionSource
+	48, // 64: samvirke.income.v1.RecordConsumptionRequest.months:type_name -> samvirke.income.v1.ConsumptionMonth
+	59, // 65: samvirke.income.v1.AssessShorteningRequest.context:type_name -> samvirke.common.v1.RequestContext
+	56, // 66: samvirke.income.v1.AssessShorteningRequest.status:type_name -> samvirke.income.v1.InsuranceStatus
+	3,  // 67: samvirke.income.v1.AssessShorteningRequest.period:type_name -> samvirke.income.v1.BenefitPeriod
+	57, // 68: samvirke.income.v1.AssessShorteningRequest.new_period_from:type_name -> samvirke.common.v1.Date
+	60, // 69: samvirke.income.v1.AssessShorteningResponse.decision:type_name -> samvirke.income.v1.Decision
+	59, // 70: samvirke.income.v1.AssessIncomeConditionRequest.context:type_name -> samvirke.common.v1.RequestContext
+	60, // 71: samvirke.income.v1.AssessIncomeConditionResponse.decision:type_name -> samvirke.income.v1.Decision
+	12, // 72: samvirke.income.v1.IncomeService.EnrolMembers:input_type -> samvirke.income.v1.EnrolMembersRequest
+	14, // 73: samvirke.income.v1.IncomeService.UploadMonths:input_type -> samvirke.income.v1.UploadMonthsRequest
+	16, // 74: samvirke.income.v1.IncomeService.UploadRegisterMonths:input_type -> samvirke.income.v1.UploadRegisterMonthsRequest
+	18, // 75: samvirke.income.v1.IncomeService.MatchMonth:input_type -> samvirke.income.v1.MatchMonthRequest
+	20, // 76: samvirke.income.v1.IncomeService.StartMatchingRun:input_type -> samvirke.income.v1.StartMatchingRunRequest
+	22, // 77: samvirke.income.v1.IncomeService.CancelMatchingRun:input_type -> samvirke.income.v1.CancelMatchingRunRequest
+	24, // 78: samvirke.income.v1.IncomeService.GetMatchingRun:input_type -> samvirke.income.v1.GetMatchingRunRequest
+	26, // 79: samvirke.income.v1.IncomeService.WatchMatchingRun:input_type -> samvirke.income.v1.WatchMatchingRunRequest
+	30, // 80: samvirke.income.v1.IncomeService.ListDecisions:input_type -> samvirke.income.v1.ListDecisionsRequest
+	33, // 81: samvirke.income.v1.IncomeService.RecordPosting:input_type -> samvirke.income.v1.RecordPostingRequest
+	35, // 82: samvirke.income.v1.IncomeService.GetDecision:input_type -> samvirke.income.v1.GetDecisionRequest
+	37, // 83: samvirke.income.v1.IncomeService.SubmitRemark:input_type -> samvirke.income.v1.SubmitRemarkRequest
+	39, // 84: samvirke.income.v1.IncomeService.RequestManualReview:input_type -> samvirke.income.v1.RequestManualReviewRequest
+	41, // 85: samvirke.income.v1.IncomeService.FileComplaint:input_type -> samvirke.income.v1.FileComplaintRequest
+	43, // 86: samvirke.income.v1.IncomeService.DecideHuman:input_type -> samvirke.income.v1.DecideHumanRequest
+	46, // 87: samvirke.income.v1.IncomeService.AssessWaitingDay:input_type -> samvirke.income.v1.AssessWaitingDayRequest
+	49, // 88: samvirke.income.v1.IncomeService.RecordConsumption:input_type -> samvirke.income.v1.RecordConsumptionRequest
+	51, // 89: samvirke.income.v1.IncomeService.AssessShortening:input_type -> samvirke.income.v1.AssessShorteningRequest
+	53, // 90: samvirke.income.v1.IncomeService.AssessIncomeCondition:input_type -> samvirke.income.v1.AssessIncomeConditionRequest
+	13, // 91: samvirke.income.v1.IncomeService.EnrolMembers:output_type -> samvirke.income.v1.EnrolMembersResponse
+	15, // 92: samvirke.income.v1.IncomeService.UploadMonths:output_type -> samvirke.income.v1.UploadMonthsResponse
+	17, // 93: samvirke.income.v1.IncomeService.UploadRegisterMonths:output_type -> samvirke.income.v1.UploadRegisterMonthsResponse
+	19, // 94: samvirke.income.v1.IncomeService.MatchMonth:output_type -> samvirke.income.v1.MatchMonthResponse
+	21, // 95: samvirke.income.v1.IncomeService.StartMatchingRun:output_type -> samvirke.income.v1.StartMatchingRunResponse
+	23, // 96: samvirke.income.v1.IncomeService.CancelMatchingRun:output_type -> samvirke.income.v1.CancelMatchingRunResponse
+	25, // 97: samvirke.income.v1.IncomeService.GetMatchingRun:output_type -> samvirke.income.v1.GetMatchingRunResponse
+	27, // 98: samvirke.income.v1.IncomeService.WatchMatchingRun:output_type -> samvirke.income.v1.WatchMatchingRunResponse
+	31, // 99: samvirke.income.v1.IncomeService.ListDecisions:output_type -> samvirke.income.v1.ListDecisionsResponse
+	34, // 100: samvirke.income.v1.IncomeService.RecordPosting:output_type -> samvirke.income.v1.RecordPostingResponse
+	36, // 101: samvirke.income.v1.IncomeService.GetDecision:output_type -> samvirke.income.v1.GetDecisionResponse
+	38, // 102: samvirke.income.v1.IncomeService.SubmitRemark:output_type -> samvirke.income.v1.SubmitRemarkResponse
+	40, // 103: samvirke.income.v1.IncomeService.RequestManualReview:output_type -> samvirke.income.v1.RequestManualReviewResponse
+	42, // 104: samvirke.income.v1.IncomeService.FileComplaint:output_type -> samvirke.income.v1.FileComplaintResponse
+	44, // 105: samvirke.income.v1.IncomeService.DecideHuman:output_type -> samvirke.income.v1.DecideHumanResponse
+	47, // 106: samvirke.income.v1.IncomeService.AssessWaitingDay:output_type -> samvirke.income.v1.AssessWaitingDayResponse
+	50, // 107: samvirke.income.v1.IncomeService.RecordConsumption:output_type -> samvirke.income.v1.RecordConsumptionResponse
+	52, // 108: samvirke.income.v1.IncomeService.AssessShortening:output_type -> samvirke.income.v1.AssessShorteningResponse
+	54, // 109: samvirke.income.v1.IncomeService.AssessIncomeCondition:output_type -> samvirke.income.v1.AssessIncomeConditionResponse
+	91, // [91:110] is the sub-list for method output_type
+	72, // [72:91] is the sub-list for method input_type
+	72, // [72:72] is the sub-list for extension type_name
+	72, // [72:72] is the sub-list for extension extendee
+	0,  // [0:72] is the sub-list for field type_name
 }
 
 func init() { file_samvirke_income_v1_income_proto_init() }

@@ -69,7 +69,8 @@ type IncomeServiceClient interface {
 	GetMatchingRun(ctx context.Context, in *GetMatchingRunRequest, opts ...grpc.CallOption) (*GetMatchingRunResponse, error)
 	// WatchMatchingRun tells the progress of a run until it ends.
 	WatchMatchingRun(ctx context.Context, in *WatchMatchingRunRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchMatchingRunResponse], error)
-	// ListDecisions lists decisions of a state, a page at a time: those of which members have to be told, those that wait for a person.
+	// ListDecisions lists decisions of a state, a page at a time: those of which members have to be told, those that wait for a person, those
+	// that were decided by machine.
 	ListDecisions(ctx context.Context, in *ListDecisionsRequest, opts ...grpc.CallOption) (*ListDecisionsResponse, error)
 	// RecordPosting records on which day a notice was posted to the member's digital mailbox. The answer period runs from then.
 	RecordPosting(ctx context.Context, in *RecordPostingRequest, opts ...grpc.CallOption) (*RecordPostingResponse, error)
@@ -336,7 +337,8 @@ type IncomeServiceServer interface {
 	GetMatchingRun(context.Context, *GetMatchingRunRequest) (*GetMatchingRunResponse, error)
 	// WatchMatchingRun tells the progress of a run until it ends.
 	WatchMatchingRun(*WatchMatchingRunRequest, grpc.ServerStreamingServer[WatchMatchingRunResponse]) error
-	// ListDecisions lists decisions of a state, a page at a time: those of which members have to be told, those that wait for a person.
+	// ListDecisions lists decisions of a state, a page at a time: those of which members have to be told, those that wait for a person, those
+	// that were decided by machine.
 	ListDecisions(context.Context, *ListDecisionsRequest) (*ListDecisionsResponse, error)
 	// RecordPosting records on which day a notice was posted to the member's digital mailbox. The answer period runs from then.
 	RecordPosting(context.Context, *RecordPostingRequest) (*RecordPostingResponse, error)

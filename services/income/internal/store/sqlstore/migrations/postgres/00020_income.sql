@@ -57,6 +57,8 @@ CREATE TABLE decision (
 );
 -- Only what somebody waits for, so that the millions that are decided cost nothing here.
 CREATE INDEX decision_waiting ON decision (fund, state, id) WHERE state <= 4;
+-- What was decided by machine, so that the fund can list what it has to send.
+CREATE INDEX decision_automatic ON decision (fund, decided_at, id) WHERE state = 5;
 CREATE INDEX decision_due ON decision (answer_by, id) WHERE state = 2;
 CREATE INDEX decision_retry ON decision (retry_on, id) WHERE retry_on > 0;
 
