@@ -141,9 +141,13 @@ func (p *Parts) Own() audit.Sink { return own{p.Core} }
 type own struct{ core *core.Service }
 
 // Ship implements audit.Sink.
-func (o own) Ship(ctx context.Context, records [][]byte) error {
-	_, err := o.core.Ingest(ctx, name, records)
-	return api.Failure(err)
+func (o own) Ship(ctx context.Context, batches [][][]byte) (int, error) {
+	for i, records := range batches {
+		if _, err := o.core.Ingest(ctx, name, records); err != nil {
+			return i, api.Failure(err)
+		}
+	}
+	return len(batches), nil
 }
 
 // writer notes which certificate the call bears, for the console, and names its service.

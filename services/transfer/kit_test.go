@@ -108,6 +108,10 @@ type register struct {
 	opened    map[string]string
 	closed    map[string]string
 	away      bool
+	broken    bool          // of calls about many
+	batches   atomic.Int64  // calls about many
+	asked     chan struct{} // gets a token of each call about many, unless nil
+	gate      chan struct{} // which then waits until this is closed
 }
 
 func handleOf(fund, number string) string {
@@ -139,6 +143,35 @@ func (r *register) GetProtectionStatus(_ context.Context, in *identityv1.GetProt
 		level = identityv1.ProtectionLevel_PROTECTION_LEVEL_DK_NAME_ADDRESS
 	}
 	return &identityv1.GetProtectionStatusResponse{Level: level}, r.down()
+}
+
+func (r *register) BatchGetProtectionStatuses(
+	ctx context.Context, in *identityv1.BatchGetProtectionStatusesRequest,
+) (*identityv1.BatchGetProtectionStatusesResponse, error) {
+	r.batches.Add(1)
+	if r.asked != nil {
+		r.asked <- struct{}{}
+		<-r.gate
+	}
+	r.mu.Lock()
+	broken := r.broken
+	r.mu.Unlock()
+	if broken {
+		return nil, errs.New(commonv1.Reason_REASON_INTERNAL)
+	}
+	out := &identityv1.BatchGetProtectionStatusesResponse{}
+	for _, p := range in.GetPersons() {
+		status, err := r.GetProtectionStatus(ctx, &identityv1.GetProtectionStatusRequest{Context: in.GetContext(), Handle: p.GetHandle()})
+		switch {
+		case errs.ReasonOf(err) == commonv1.Reason_REASON_SUBJECT_NOT_FOUND:
+			out.Results = append(out.Results, &identityv1.ProtectionStatusResult{Reason: commonv1.Reason_REASON_SUBJECT_NOT_FOUND})
+		case err != nil:
+			return nil, err
+		default:
+			out.Results = append(out.Results, &identityv1.ProtectionStatusResult{Status: status})
+		}
+	}
+	return out, nil
 }
 
 func iso(d *commonv1.Date) string {

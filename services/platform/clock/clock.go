@@ -13,6 +13,9 @@ type Clock interface {
 	Now() time.Time
 }
 
+// Skew is by how much the clocks of replicas may differ. A time that is further ahead was told by a clock that was wrong.
+const Skew = time.Minute
+
 // System returns the machine's clock. Its values are in UTC and keep the monotonic reading, so differences are safe against
 // clock steps.
 func System() Clock { return system{} }

@@ -18,7 +18,7 @@ import (
 
 // UseCases is what the service can do.
 type UseCases interface {
-	Ingest(ctx context.Context, service string, records [][]byte) (int, error)
+	Sequence() *core.Sequence
 	Receipt(ctx context.Context, reader core.Reader, event [16]byte, item uint32) (core.Receipt, error)
 	List(ctx context.Context, reader core.Reader, f core.Filter) ([]core.Entry, store.Key, error)
 	Verify(ctx context.Context, shard uint32, first uint64, outside []byte) (core.Verified, error)
@@ -56,10 +56,15 @@ type Server struct {
 // New returns the server.
 func New(d Deps) *Server { return &Server{d: d} }
 
+// shipAhead is how many batches of a stream are worked on at once: as many as a sender has under way, half of which become durable while the
+// others are prepared.
+const shipAhead = 16
+
 // Ship implements auditv1.IngestServiceServer.
 func (s *Server) Ship(stream grpc.BidiStreamingServer[auditv1.ShipRequest, auditv1.ShipResponse]) error {
-	return rpc.Each(stream, func(ctx context.Context, req *auditv1.ShipRequest) (*auditv1.ShipResponse, error) {
-		stored, err := s.d.UseCases.Ingest(ctx, s.d.Writer(ctx), req.GetRecords())
+	sequence := s.d.UseCases.Sequence()
+	return rpc.EachAhead(stream, shipAhead, func(ctx context.Context, n uint64, req *auditv1.ShipRequest) (*auditv1.ShipResponse, error) {
+		stored, err := sequence.Ingest(ctx, n, s.d.Writer(ctx), req.GetRecords())
 		if err != nil {
 			return nil, failure(err)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"samvirke.dev/services/identity/internal/core/civil"
 	"samvirke.dev/services/identity/internal/core/nationalid"
+	"samvirke.dev/services/platform/clock"
 )
 
 // The source policy: a followed, unprotected person is answered from the local copy while the register keeps it fresh. Everybody else
@@ -75,12 +76,9 @@ func (s *Service) suffices(f Found, country nationalid.Country, today civil.Date
 		s.clock.Now().Sub(f.Person.RegisterTime) < s.copyAge(country) && !s.ahead(f.Person.RegisterTime)
 }
 
-// clockSkew is by how much the clocks of replicas may differ.
-const clockSkew = time.Minute
-
 // ahead reports whether a time was told by a clock that was wrong: it is yet to come. Nothing may rest on it, or a copy would count for as
 // long as that clock was ahead.
-func (s *Service) ahead(t time.Time) bool { return t.Sub(s.clock.Now()) > clockSkew }
+func (s *Service) ahead(t time.Time) bool { return t.Sub(s.clock.Now()) > clock.Skew }
 
 func (s *Service) ask(ctx context.Context, c Caller, n nationalid.Number) (*Person, error) {
 	return s.registers[n.Country()].Lookup(ctx, Inquiry{Number: n, Controller: c.Controller, EndUser: c.EndUser})

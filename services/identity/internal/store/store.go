@@ -49,9 +49,6 @@ type Written struct {
 	Merged int // rows that were found to be the same person as another and were joined with it
 }
 
-// ClockSkew is by how much the clocks of replicas may differ. A time beyond it was told by a clock that was wrong.
-const ClockSkew = time.Minute
-
 // Store keeps sealed persons. All methods may be called at the same time. A method that changes something is one transaction, or part of
 // the one in ctx.
 type Store interface {
@@ -74,7 +71,7 @@ type Store interface {
 
 	// Put writes all entries or none. An entry replaces the row that has any of its numbers, wholly: what the old row held is gone, its
 	// handles stay. Rows that turn out to be the same person are joined and keep the handles of all. An entry older than the row by
-	// register time is left out and counted, unless the row's time is more than ClockSkew after now; one of equal time is written. Aliases
+	// register time is left out and counted, unless the row's time is more than clock.Skew after now; one of equal time is written. Aliases
 	// are those of the entry, no others. Writing the same entries again changes nothing that can be seen. Errors: ErrDuplicate,
 	// ErrUnavailable.
 	Put(ctx context.Context, entries []Entry, now time.Time) (Written, error)

@@ -60,21 +60,6 @@ func (p Persons) Resolve(ctx context.Context, fund, canonical string) (string, e
 	return out.GetHandle(), classify(err)
 }
 
-// Protected implements core.Persons.
-func (p Persons) Protected(ctx context.Context, fund, handle string) (bool, error) {
-	client, why, err := p.client(fund)
-	if err != nil {
-		return true, nil // fail closed: treated as protected
-	}
-	ctx, cancel := withTimeout(ctx)
-	defer cancel()
-	out, err := client.GetProtectionStatus(ctx, &identityv1.GetProtectionStatusRequest{Context: why, Handle: handle})
-	if err := classify(err); errors.Is(err, core.ErrPerson) {
-		return true, err
-	}
-	return err != nil || out.GetLevel() != identityv1.ProtectionLevel_PROTECTION_LEVEL_NONE, nil
-}
-
 // Open implements core.Persons.
 func (p Persons) Open(ctx context.Context, fund, handle, membership string, first civil.Date) error {
 	client, why, err := p.client(fund)

@@ -36,11 +36,13 @@ type Config struct {
 
 // Peers keeps connections. It is safe for concurrent use; Close it.
 type Peers struct {
-	cfg Config
+	cfg    Config
+	asking sync.WaitGroup // those who ask the identity service for others
 
-	mu     sync.Mutex
-	conns  map[pair]*grpc.ClientConn
-	closed bool
+	mu        sync.Mutex
+	conns     map[pair]*grpc.ClientConn
+	questions map[string]*questions // by fund
+	closed    bool
 }
 
 // pair is a connection: as which fund, to which endpoint.
@@ -50,10 +52,13 @@ type pair struct {
 }
 
 // New returns peers without connections: each is made when it is needed.
-func New(cfg Config) *Peers { return &Peers{cfg: cfg, conns: map[pair]*grpc.ClientConn{}} }
+func New(cfg Config) *Peers {
+	return &Peers{cfg: cfg, conns: map[pair]*grpc.ClientConn{}, questions: map[string]*questions{}}
+}
 
-// Close ends all connections.
+// Close ends all connections. Nobody may ask any more.
 func (p *Peers) Close() error {
+	defer p.asking.Wait()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"samvirke.dev/services/identity/internal/store"
+	"samvirke.dev/services/platform/clock"
 	"samvirke.dev/services/platform/sqlkit"
 )
 
@@ -97,7 +98,7 @@ func (b *batch) write(ctx context.Context) error {
 
 // newer reports whether a row is newer than an entry, and not told by a clock that was ahead.
 func (b *batch) newer(row known, e store.Entry) bool {
-	return row.registerTime > sqlkit.Micros(e.RegisterTime) && row.registerTime <= b.now+store.ClockSkew.Microseconds()
+	return row.registerTime > sqlkit.Micros(e.RegisterTime) && row.registerTime <= b.now+clock.Skew.Microseconds()
 }
 
 // find looks for rows under all numbers and key versions of all entries.

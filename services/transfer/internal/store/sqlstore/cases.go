@@ -57,10 +57,9 @@ func scanCase(scan func(...any) error, r *record) error {
 }
 
 const (
-	insertCase  = `INSERT INTO transfer_case (` + columns + `) VALUES (`
-	insertEvent = `INSERT INTO transfer_event (transfer_id, fund, seq, event, actor, state, overdue, manual, due, happened_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
-	selectCase = `SELECT ` + columns + ` FROM transfer_case WHERE transfer_id = $1 AND fund = $2`
+	insertCase  = `INSERT INTO transfer_case (` + columns + `) VALUES`
+	insertEvent = `INSERT INTO transfer_event (transfer_id, fund, seq, event, actor, state, overdue, manual, due, happened_at) VALUES`
+	selectCase  = `SELECT ` + columns + ` FROM transfer_case WHERE transfer_id = $1 AND fund = $2`
 )
 
 const (
@@ -72,15 +71,17 @@ const (
 func (s *Store) Insert(ctx context.Context, c cases.Case, e store.Event) error {
 	args := append([]any{c.ID, c.Fund, int(c.Side), c.Other, c.Country}, values(c, e.At)...)
 	args = append(args, sqlkit.Micros(e.At))
-	if _, err := s.db.Exec(ctx, insertCase+placeholders(1, len(args))+`)`, args...); err != nil {
+	if _, err := s.db.InsertRows(ctx, insertCase, len(args), args); err != nil {
 		return failure("insert transfer", err)
 	}
 	return s.addEvent(ctx, c, e)
 }
 
 func (s *Store) addEvent(ctx context.Context, c cases.Case, e store.Event) error {
-	_, err := s.db.Exec(ctx, insertEvent, c.ID, c.Fund, c.Version, int(e.Event), int(e.Actor), int(c.State), bit(c.Overdue), int(c.Manual),
-		int(c.Due), sqlkit.Micros(e.At))
+	args := []any{
+		c.ID, c.Fund, c.Version, int(e.Event), int(e.Actor), int(c.State), bit(c.Overdue), int(c.Manual), int(c.Due), sqlkit.Micros(e.At),
+	}
+	_, err := s.db.InsertRows(ctx, insertEvent, len(args), args)
 	return failure("add event", err)
 }
 
