@@ -12,6 +12,8 @@
 //	karens.jsonl              benefit periods of § 56a with the waiting days that must come of them
 //	shortenings.jsonl         ledgers of § 56b with what must come of them
 //	transfers.jsonl           fund transfers with their dates
+//	incomes.jsonl             twelve months of the Swedish ones with what must come of them (B.12)
+//	sharing.jsonl             who is protected, has opted out or consented, with what must come of a campaign (B.8)
 //
 // The same number of members gives the same files everywhere.
 package main
@@ -70,6 +72,7 @@ func run(args []string, out io.Writer) error {
 		{"karens.jsonl", cohort(func(m *members.Member) *members.Karens { return m.Karens })},
 		{"shortenings.jsonl", cohort(func(m *members.Member) *members.Shortening { return m.Shortening })},
 		{"transfers.jsonl", cohort(func(m *members.Member) *members.Transfer { return m.Transfer })},
+		{"incomes.jsonl", cohort(func(m *members.Member) *members.Income { return m.Income })}, {"sharing.jsonl", cohort(sharing)},
 		{"eindkomst.txt", func(w io.Writer, all []members.Member) error {
 			return upload.WriteReports(w, created, members.Uploads(all))
 		}},
@@ -168,16 +171,41 @@ func cohort[T any](row func(*members.Member) *T) func(io.Writer, []members.Membe
 			m := &all[i]
 			if r := row(m); r != nil {
 				if err := enc.Encode(struct {
-					Index  int    `json:"index"`
-					Number string `json:"number"`
-					Row    *T     `json:"row"`
-				}{m.Index, m.Number, r}); err != nil {
+					Index     int    `json:"index"`
+					Number    string `json:"number"`
+					Protected bool   `json:"protected,omitempty"`
+					Row       *T     `json:"row"`
+				}{m.Index, m.Number, m.Protected(), r}); err != nil {
 					return err
 				}
 			}
 		}
 		return nil
 	}
+}
+
+// shared is what must come of sharing somebody.
+type shared struct {
+	OptedOut  string     `json:"opted_out,omitempty"`
+	Consented string     `json:"consented,omitempty"`
+	Campaign  []campaign `json:"campaign"`
+}
+
+// campaign is what must come of a campaign on a day. Without reasons the member is shared.
+type campaign struct {
+	Day     string   `json:"day"`
+	Reasons []string `json:"reasons"`
+}
+
+func sharing(m *members.Member) *shared {
+	if !m.Protected() && m.OptedOut == "" && m.Consented == "" {
+		return nil
+	}
+	out := &shared{OptedOut: m.OptedOut, Consented: m.Consented}
+	for _, day := range []string{members.ConsentLastDay, members.ConsentGone} {
+		out.Campaign = append(out.Campaign, campaign{day, m.Campaign(day)})
+	}
+	return out
 }
 
 func writeCards(w io.Writer, all []members.Member) error {

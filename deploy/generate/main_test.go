@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"flag"
 	"io"
 	"os"
 	"path/filepath"
@@ -39,7 +40,7 @@ func generated(t *testing.T, members string) map[string][]byte {
 func TestGenerate(t *testing.T) {
 	t.Parallel()
 	files, again := generated(t, "300"), generated(t, "300")
-	if len(files) != 8 {
+	if len(files) != 10 {
 		t.Errorf("%d files", len(files))
 	}
 	for name, raw := range files {
@@ -64,6 +65,32 @@ func TestGenerate(t *testing.T) {
 		"\n20,CORRECT,F,RECOVER,1250,158727,true,PAY_OUT,250,31745\n", "\n26,PROTECTED,F,RECOVER,1250,158727,false,,,\n", "\n14,NO_REPORT,F,INCOMPLETE(REGISTER),0,0,true,,,\n"} {
 		if !strings.Contains(string(files["expected.csv"]), want) {
 			t.Errorf("expected.csv lacks %s", want)
+		}
+	}
+}
+
+// -update rewrites the golden files.
+var update = flag.Bool("update", false, "rewrite golden files")
+
+// As many members as live through every row of the cohorts.
+const cohortMembers = "374"
+
+// The cohorts' files under testdata are those that the command writes: the services' own tests read them there and compare what comes with
+// what must come.
+func TestCohortFiles(t *testing.T) {
+	t.Parallel()
+	files := generated(t, cohortMembers)
+	for _, name := range []string{"karens.jsonl", "shortenings.jsonl", "incomes.jsonl", "transfers.jsonl", "sharing.jsonl"} {
+		path := filepath.Join("testdata", "cohorts", name)
+		if *update {
+			if err := os.WriteFile(path, files[name], 0o600); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		have, err := os.ReadFile(path)
+		if err != nil || len(files[name]) == 0 || !bytes.Equal(have, files[name]) {
+			t.Errorf("%s is not what the command writes: go test ./deploy/generate -update; %v", name, err)
 		}
 	}
 }

@@ -62,3 +62,27 @@ func transfersOf(country string) (out []Transfer) {
 	}
 	return out
 }
+
+// Days on which a campaign on consent is asked about (domain.md, B.8: I10 and I11): the last one of the consents, and the one after.
+const (
+	ConsentLastDay = "2026-11-23"
+	ConsentGone    = "2026-11-24"
+)
+
+// Campaign is what must come of sharing the member with a campaign's processor, for marketing on consent, on one of the two days: the
+// reasons against it in the order of the table, or none.
+func (m *Member) Campaign(day string) (reasons []string) {
+	switch {
+	case m.Consented == "":
+		reasons = append(reasons, "CONSENT_MISSING")
+	case day == ConsentGone:
+		reasons = append(reasons, "CONSENT_EXPIRED")
+	}
+	if m.OptedOut != "" {
+		reasons = append(reasons, "OPTED_OUT")
+	}
+	if m.Protected() {
+		reasons = append(reasons, "PROTECTED")
+	}
+	return reasons
+}
