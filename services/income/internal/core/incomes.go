@@ -24,9 +24,9 @@ type IncomeStatement struct {
 
 // Income is a statement in force.
 type Income struct {
-	Employer      string
-	Specification uint64
-	Amount        rule.Money
+	Employer      string     `json:"employer"`
+	Specification uint64     `json:"specification"`
+	Amount        rule.Money `json:"amount"`
 }
 
 // IncomeMonth is what is in force about a person's month.
