@@ -18,10 +18,10 @@ import (
 // gets every answer, and is not made to wait for the greedy one: what that costs is measured and told, and in counts it may not be starved.
 func TestGreedyPartnerSlowsNobody(t *testing.T) {
 	t.Parallel()
-	const quota, greedyCalls, lanes, calm = 40, 400, 8, 100
+	const quota, greedyCalls, lanes, calm = 20, 200, 8, 100
 	w := start(t, func(_ *gateway.Config, o *suitetest.Options) {
 		o.Agreements = map[string]string{
-			"fund.yaml": agreementOf("fund", fund, ""), "other.yaml": agreementOf("other", otherFund, "    quota: {requests: 40, per: 86400s}\n"),
+			"fund.yaml": agreementOf("fund", fund, ""), "other.yaml": agreementOf("other", otherFund, "    quota: {requests: 20, per: 86400s}\n"),
 		}
 	})
 	c := w.client(fund)

@@ -66,7 +66,8 @@ func DefaultConfig() Config {
 		},
 	}
 	c.Jobs.Workers = 8
-	c.Memory.Limit = 96 << 20 // chunks under way are held whole; a tighter limit would have the collector run all the time
+	c.Database.CacheKiB = 2048 // what a chunk changes
+	c.Memory.Limit = 96 << 20  // chunks under way are held whole; a tighter limit would have the collector run all the time
 	return c
 }
 

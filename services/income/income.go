@@ -49,6 +49,15 @@ func Keysets() []keys.Spec {
 	}
 }
 
+// StoreKeys returns the keys of the service's store.
+func StoreKeys(ring *keys.Ring) (k sqlstore.Keys, err error) {
+	var err1, err2, err3 error
+	k.Case, err1 = ring.AEAD(caseSeal)
+	k.Number, err2 = ring.AEAD(numberSeal)
+	k.Digests, err3 = ring.PRF(caseDigest)
+	return k, errors.Join(err1, err2, err3)
+}
+
 // KEKs returns the names of the service's key-encryption keys, those that all services have included: an operator creates them in Vault
 // before the first start.
 func KEKs() []string {
@@ -89,14 +98,12 @@ func NewParts(ctx context.Context, cfg Config, d Deps) (*Parts, error) {
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return nil, err
 	}
-	seal, err1 := d.Keys.AEAD(caseSeal)
-	number, err2 := d.Keys.AEAD(numberSeal)
-	digests, err3 := d.Keys.PRF(caseDigest)
-	token, err4 := d.Keys.AEAD(pageToken)
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
+	held, err1 := StoreKeys(d.Keys)
+	token, err2 := d.Keys.AEAD(pageToken)
+	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
-	store, err := sqlstore.New(d.DB, sqlstore.Keys{Case: seal, Number: number, Digests: digests}, d.Clock)
+	store, err := sqlstore.New(d.DB, held, d.Clock)
 	if err != nil {
 		return nil, err
 	}

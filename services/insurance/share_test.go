@@ -464,28 +464,3 @@ func TestErasure(t *testing.T) {
 
 // on starts the service on a database.
 func on(db *sqlkit.DB) edit { return func(o *suitetest.Options, _ *insurance.Config) { o.DB = db } }
-
-// An id that a controller chooses is kept as it is, so it may not be a person's number.
-//
-// covers: SEC-03
-func TestIdsOfTheControllersChoice(t *testing.T) {
-	t.Parallel()
-	w := start(t)
-	fund, _ := offers(w)
-	_, err := fund.load(member(0))
-	must(t, err)
-	for _, id := range []string{"7403851013", "c-740385-1013", "198111309285"} {
-		_, err := fund.fund.RecordConsent(t.Context(), &insurancev1.RecordConsentRequest{
-			Context: fund.admin(), Handle: handle(0), ConsentId: id, ConsentedPurpose: offerPurpose, RegisteredOn: dateOf(w.clock.Now()),
-		})
-		want(t, err, codes.InvalidArgument, "INVALID_REQUEST")
-		_, err = fund.send(fund.offer(), agency, 0, func(r *insurancev1.ShareContactRequest) { r.DocumentReference = id })
-		want(t, err, codes.InvalidArgument, "INVALID_REQUEST")
-		_, err = fund.fund.RecordBalancing(t.Context(), &insurancev1.RecordBalancingRequest{
-			Context: fund.admin(), BalancingId: id, AssessedPurpose: offerPurpose, AssessedOn: dateOf(w.clock.Now()),
-		})
-		want(t, err, codes.InvalidArgument, "INVALID_REQUEST")
-		err = fund.agree(agency, insurancev1.PartnerClass_PARTNER_CLASS_INSURANCE_AGENCY, offerPurpose, interest, func(a *insurancev1.PartnerAgreement) { a.AgreementId = id })
-		want(t, err, codes.InvalidArgument, "INVALID_REQUEST")
-	}
-}

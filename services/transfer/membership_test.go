@@ -81,6 +81,12 @@ func TestDeletion(t *testing.T) {
 			Context: whyMember(nord), MembershipReference: "m-1", SentOn: date(w.clk.Now()), ProofId: proof, StatesConsequence: text,
 		})
 	}
+	for _, id := range []string{"7403851013", "p-740385-1013"} { // a fund's own ids are kept as they are, so they may not be a person's number
+		_, err := remind(id, true)
+		refused(t, err, codes.InvalidArgument, "INVALID_REQUEST", "")
+		_, err = c.members.RecordDues(ctx, &transferv1.RecordDuesRequest{Context: whyMember(nord), MembershipReference: id, Handle: handleOf(nord, dane), MemberSince: date(w.clk.Now()), PaidThrough: date(w.clk.Now())})
+		refused(t, err, codes.InvalidArgument, "INVALID_REQUEST", "")
+	}
 	assess := func(decide bool) (*transferv1.AssessDeletionResponse, error) {
 		in := &transferv1.AssessDeletionRequest{
 			Context: whyMember(nord), MembershipReference: "m-1", DataComplete: true, NoEnquiry: true, NoDiscretion: true, Decide: decide,

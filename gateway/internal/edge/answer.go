@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -28,38 +27,29 @@ const quotaName = `"agreement"`
 
 // Answered puts what a service told about the call beside its answer into headers.
 func (e *Edge) Answered(ctx context.Context, w http.ResponseWriter, _ proto.Message) error {
-	answered(ctx, w)
+	e.answered(ctx, w, false)
 	return nil
 }
 
-func answered(ctx context.Context, w http.ResponseWriter) {
+// answered is told whether the service refused for a quota.
+func (e *Edge) answered(ctx context.Context, w http.ResponseWriter, beyond bool) {
 	md, ok := runtime.ServerMetadataFromContext(ctx)
 	if !ok {
 		return
 	}
-	for _, m := range []metadata.MD{md.HeaderMD, md.TrailerMD} {
+	for _, m := range [...]metadata.MD{md.HeaderMD, md.TrailerMD} {
 		if v := m[rpc.EventIDTrailer]; len(v) > 0 {
 			w.Header().Set(EventIDHeader, v[0])
 		}
 		if v := m[rpc.QuotaHeader]; len(v) > 0 {
-			limits(w.Header(), v[0])
+			if q, ok := readQuota(v[0]); ok {
+				q.write(w.Header())
+				if s, ok := w.(*seen); ok {
+					e.spents.learn(s, q, beyond)
+				}
+			}
 		}
 	}
-}
-
-// limits writes requests;seconds;left;seconds-to-go of rpc.QuotaHeader as the two fields.
-func limits(h http.Header, text string) {
-	fields := strings.Split(text, ";")
-	if len(fields) != 4 {
-		return
-	}
-	for _, f := range fields {
-		if _, err := strconv.ParseInt(f, 10, 64); err != nil {
-			return
-		}
-	}
-	h.Set(PolicyHeader, quotaName+";q="+fields[0]+";w="+fields[1])
-	h.Set(RateLimitHeader, quotaName+";r="+fields[2]+";t="+fields[3])
 }
 
 func unix(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }

@@ -56,17 +56,23 @@ type Deps struct {
 type Edge struct {
 	Deps
 	flights *flights
+	spents  *spents
 }
 
 // New returns an edge.
-func New(d Deps) *Edge { return &Edge{Deps: d, flights: newFlights(d.Limits.InFlight)} }
+func New(d Deps) *Edge {
+	return &Edge{Deps: d, flights: newFlights(d.Limits.InFlight), spents: newSpents(d.Clock)}
+}
 
 // step is one part of the way in; it answers itself, or goes on.
 type step func(next http.Handler) http.Handler
 
 // API is the way to the RPCs: outermost first. Whatever is refused is refused before the next step.
 func (e *Edge) API(routes http.Handler) http.Handler {
-	steps := []step{e.Workers.serve, safe, e.observed, e.recovered, e.dated, e.shaped, e.identified, e.fair, e.readable, e.keyed, bare}
+	steps := []step{
+		safe, e.observed, e.recovered, e.dated, e.shaped, e.identified, e.fair, e.readable, e.frugal,
+		e.Workers.serve, e.recovered, e.keyed, bare, // from here on a call is worth a worker
+	}
 	for _, s := range slices.Backward(steps) {
 		routes = s(routes)
 	}
@@ -245,6 +251,15 @@ func (e *Edge) refuse(w http.ResponseWriter, r *http.Request, err *errs.Error) {
 	problem.Write(w, e.traced(r, err))
 }
 
+// turnAway is refuse for callers who call more than they may: it leaves the counting to the metrics, since a line each would be theirs to
+// fill the log with.
+func (e *Edge) turnAway(w http.ResponseWriter, r *http.Request, err *errs.Error) {
+	if s, ok := w.(*seen); ok {
+		s.quiet = true
+	}
+	problem.Write(w, e.traced(r, err))
+}
+
 func (e *Edge) traced(r *http.Request, err *errs.Error) error {
 	return err.WithTrace(traceID(r.Context()), "")
 }
@@ -258,8 +273,9 @@ func traceID(ctx context.Context) string {
 
 // Refused is the mux's handler of errors: of services, of decoding, of routing.
 func (e *Edge) Refused(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
-	answered(ctx, w)
-	if errs.ReasonOf(err) == commonv1.Reason_REASON_UNSPECIFIED {
+	reason := errs.ReasonOf(err)
+	e.answered(ctx, w, reason == commonv1.Reason_REASON_QUOTA_EXCEEDED)
+	if reason == commonv1.Reason_REASON_UNSPECIFIED {
 		err = e.traced(r, unreadable(err))
 	} else if own, ok := err.(*errs.Error); ok { //nolint:errorlint // made here, by the backends
 		err = e.traced(r, own)

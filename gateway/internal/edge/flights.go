@@ -45,7 +45,7 @@ func (e *Edge) fair(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		who, _ := caller.From(r.Context())
 		if !e.flights.begin(who.Org) {
-			e.refuse(w, r, errs.New(commonv1.Reason_REASON_QUOTA_EXCEEDED, errs.RetryAfter(comeAgain),
+			e.turnAway(w, r, errs.New(commonv1.Reason_REASON_QUOTA_EXCEEDED, errs.RetryAfter(comeAgain),
 				errs.Detail("Too many calls of this organisation are under way at once.")))
 			return
 		}

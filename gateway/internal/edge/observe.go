@@ -101,6 +101,7 @@ func (e *Edge) observed(next http.Handler) http.Handler {
 func (e *Edge) logged(ctx context.Context, s *seen, took time.Duration) {
 	level := slog.LevelDebug
 	switch {
+	case s.quiet:
 	case s.status >= http.StatusInternalServerError:
 		level = slog.LevelWarn
 	case s.status >= http.StatusBadRequest:
@@ -128,6 +129,9 @@ type seen struct {
 	status int
 	route  string // pattern, never the path
 	caller caller.Caller
+	quota  spentKey // from which the call is taken
+	probe  bool     // the call finds out whether the quota is still used up
+	quiet  bool     // the answer is worth no line in the log
 }
 
 // WriteHeader implements http.ResponseWriter.

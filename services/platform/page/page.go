@@ -7,6 +7,7 @@ package page
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -45,6 +46,9 @@ const version = 1
 // header is version and expiry (Unix seconds, big-endian), before the key.
 const header = 1 + 8
 
+// usual is how many bytes of plaintext most tokens have at most.
+const usual = 64
+
 // Binding is what a token is valid for. All parts must be the same when it comes back.
 type Binding struct {
 	Organisation string   // the caller's organisation, from its certificate
@@ -75,8 +79,8 @@ func (b Binding) associated() []byte {
 	return append(ad, b.Filter[:]...)
 }
 
-// Codec makes and reads tokens whose key is a K: the columns that order the list, as a struct that encoding/json can carry. It is
-// safe for concurrent use.
+// Codec makes and reads tokens whose key is a K: the columns that order the list, as a struct that encoding/json can carry, or that is an
+// encoding.BinaryAppender and, by its pointer, an encoding.BinaryUnmarshaler. It is safe for concurrent use.
 type Codec[K any] struct {
 	aead  AEAD
 	clock clock.Clock
@@ -93,14 +97,12 @@ func NewCodec[K any](aead AEAD, c clock.Clock, ttl time.Duration) *Codec[K] {
 
 // Token returns the token that continues after the row with the given key.
 func (c *Codec[K]) Token(b Binding, key K) (string, error) {
-	body, err := json.Marshal(key)
+	plain := append(make([]byte, 0, usual), version)
+	plain = binary.BigEndian.AppendUint64(plain, uint64(c.clock.Now().Add(c.ttl).Unix())) //nolint:gosec // after 1970
+	plain, err := appendKey(plain, key)
 	if err != nil {
 		return "", fmt.Errorf("page: encode key: %w", err)
 	}
-	plain := make([]byte, 0, header+len(body))
-	plain = append(plain, version)
-	plain = binary.BigEndian.AppendUint64(plain, uint64(c.clock.Now().Add(c.ttl).Unix())) //nolint:gosec // after 1970
-	plain = append(plain, body...)
 	sealed, err := c.aead.Encrypt(plain, b.associated())
 	if err != nil {
 		return "", fmt.Errorf("page: encrypt token: %w", err)
@@ -115,15 +117,23 @@ func (c *Codec[K]) Token(b Binding, key K) (string, error) {
 // Key returns the key in the token and true, or false for the empty token, which asks for the first page. Any token that was not
 // made by this codec for the same binding, or is too old, gives PAGE_TOKEN_INVALID with a violation of page_token.
 func (c *Codec[K]) Key(b Binding, token string) (key K, ok bool, err error) {
+	key, _, err = c.Open(b, token)
+	return key, err == nil && token != "", err
+}
+
+// Open is Key for those who ask from the same place again and again: it also says whether the token is young, which it is for the first half
+// of its life, so that it can be given out once more.
+func (c *Codec[K]) Open(b Binding, token string) (key K, young bool, err error) {
 	if token == "" {
 		return key, false, nil
 	}
-	if err := c.open(b, token, &key); err != nil {
+	left, err := c.open(b, token, &key)
+	if err != nil {
 		var zero K
 		return zero, false, errs.New(commonv1.Reason_REASON_PAGE_TOKEN_INVALID, errs.Cause(err),
 			errs.Field(TokenField, "must be a token of the page before, unchanged and not too old"))
 	}
-	return key, true, nil
+	return key, left > int64(c.ttl/time.Second)/2, nil
 }
 
 // What can be wrong with a token. Only the log sees which.
@@ -134,33 +144,50 @@ var (
 	errExpired = errors.New("page: token expired")
 )
 
-func (c *Codec[K]) open(b Binding, token string, key *K) error {
+// open reads the key and returns how many seconds the token still lives.
+func (c *Codec[K]) open(b Binding, token string, key *K) (left int64, err error) {
 	switch {
 	case len(token) > maxToken:
-		return errTooLong
+		return 0, errTooLong
 	case strings.ContainsAny(token, "\r\n"): // the decoder would skip them, and one token must have one spelling
-		return errForm
+		return 0, errForm
 	}
 	sealed, err := base64.RawURLEncoding.Strict().DecodeString(token)
 	if err != nil {
-		return errForm
+		return 0, errForm
 	}
 	plain, err := c.aead.Decrypt(sealed, b.associated())
 	if err != nil {
-		return fmt.Errorf("page: decrypt token: %w", err)
+		return 0, fmt.Errorf("page: decrypt token: %w", err)
 	}
 	switch {
 	case len(plain) < header:
-		return errForm
+		return 0, errForm
 	case plain[0] != version:
-		return errVersion
-	case c.clock.Now().Unix() >= int64(binary.BigEndian.Uint64(plain[1:header])): //nolint:gosec // written by Token
-		return errExpired
+		return 0, errVersion
 	}
-	return decodeKey(plain[header:], key)
+	left = int64(binary.BigEndian.Uint64(plain[1:header])) - c.clock.Now().Unix() //nolint:gosec // written by Token
+	if left <= 0 {
+		return 0, errExpired
+	}
+	return left, decodeKey(plain[header:], key)
+}
+
+func appendKey[K any](to []byte, key K) ([]byte, error) {
+	if k, ok := any(key).(encoding.BinaryAppender); ok {
+		return k.AppendBinary(to)
+	}
+	body, err := json.Marshal(key)
+	return append(to, body...), err
 }
 
 func decodeKey[K any](body []byte, key *K) error {
+	if k, ok := any(key).(encoding.BinaryUnmarshaler); ok {
+		if k.UnmarshalBinary(body) != nil {
+			return errForm
+		}
+		return nil
+	}
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.DisallowUnknownFields() // a key of another release must not be half understood
 	if err := dec.Decode(key); err != nil {

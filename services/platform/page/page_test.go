@@ -238,3 +238,45 @@ func FuzzKey(f *testing.F) {
 		}
 	})
 }
+
+// A key that writes itself comes back, and a token is young for the first half of its life.
+func TestOpen(t *testing.T) {
+	t.Parallel()
+	fake := clock.NewFake(time.Unix(1_800_000_000, 0))
+	c := page.NewCodec[place](newAEAD(t), fake, time.Hour)
+	token, err := c.Token(binding, place{41})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []bool{true, false} {
+		if got, young, err := c.Open(binding, token); err != nil || got.n != 41 || young != want {
+			t.Errorf("%v young %v, want %v: %v", got, young, want, err)
+		}
+		fake.Advance(30 * time.Minute)
+	}
+	if _, young, err := c.Open(binding, token); err == nil || young {
+		t.Error("an expired token is young")
+	}
+	if got, young, err := c.Open(binding, ""); err != nil || young || got.n != 0 {
+		t.Errorf("%v %v %v", got, young, err)
+	}
+	other := page.NewCodec[key](newAEAD(t), fake, time.Hour)
+	if token, err = other.Token(binding, key{At: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := c.Open(binding, token); err == nil {
+		t.Error("another codec's token was read")
+	}
+}
+
+type place struct{ n byte }
+
+func (p place) AppendBinary(to []byte) ([]byte, error) { return append(to, p.n), nil }
+
+func (p *place) UnmarshalBinary(b []byte) error {
+	if len(b) != 1 {
+		return errors.New("length")
+	}
+	p.n = b[0]
+	return nil
+}

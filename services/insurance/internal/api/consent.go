@@ -54,7 +54,7 @@ func (s *Server) RecordBalancing(ctx context.Context, in *insurancev1.RecordBala
 // RecordConsent stores a member's consent.
 func (s *Server) RecordConsent(ctx context.Context, in *insurancev1.RecordConsentRequest) (*insurancev1.RecordConsentResponse, error) {
 	registered, err := fromDate("registered_on", in.GetRegisteredOn())
-	if err = errors.Join(err, free("consent_id", in.GetConsentId())); err != nil {
+	if err = errors.Join(err, free("consent_id", in.GetConsentId()), free("partner_id", in.GetPartnerId())); err != nil {
 		return nil, failure(err)
 	}
 	at, last, err := s.deps.UseCases.RecordConsent(ctx, s.deps.Caller(ctx), in.GetHandle(), core.Consent{
@@ -78,6 +78,9 @@ func (s *Server) WithdrawConsent(ctx context.Context, in *insurancev1.WithdrawCo
 
 // RecordOptOut stores that a member says no.
 func (s *Server) RecordOptOut(ctx context.Context, in *insurancev1.RecordOptOutRequest) (*insurancev1.RecordOptOutResponse, error) {
+	if err := free("partner_id", in.GetPartnerId()); err != nil {
+		return nil, failure(err)
+	}
 	at, err := s.deps.UseCases.OptOut(ctx, s.deps.Caller(ctx), in.GetHandle(), in.GetPartnerId(), PurposeOf(in.GetRefusedPurpose()), int(in.GetChannel()))
 	if err != nil {
 		return nil, failure(err)

@@ -120,6 +120,9 @@ func fromMember(i int, in *insurancev1.Member) (core.Member, error) {
 			return core.Member{}, &core.InvalidError{Field: at("membership_to"), Want: "must not be before membership_from"}
 		}
 	}
+	if err := freeHandle(at("handle"), in.GetHandle()); err != nil {
+		return core.Member{}, err
+	}
 	return core.Member{Handle: in.GetHandle(), Contact: core.Contact{
 		FullName: in.GetFullName(), PhoneNumber: in.GetPhoneNumber(), Email: in.GetEmail(), From: from, To: to, CoverCode: in.GetCoverCode(),
 		Channel: in.GetSourceChannel(), AdvertisingBlock: in.GetAdvertisingBlock(),
@@ -135,6 +138,21 @@ func free(field, id string) error {
 	return nil
 }
 
+// freeHandle checks a handle that a controller brings along. Those that the identity service makes are full of random digits, so that only
+// what looks like a national number counts, also behind the dot.
+func freeHandle(field, handle string) error {
+	_, body, _ := strings.Cut(handle, ".")
+	for _, found := range append(redact.Find(handle), redact.Find(body)...) {
+		if found.Mark == nationalID {
+			return &core.InvalidError{Field: field, Want: "must be a handle of the identity service, not a national number"}
+		}
+	}
+	return nil
+}
+
+// nationalID is what redact writes for a national number.
+const nationalID = "[national-id]"
+
 func fromAgreement(in *insurancev1.PartnerAgreement) (*core.Agreement, error) {
 	from, err := fromDate("agreement.valid_from", in.GetValidFrom())
 	if err != nil {
@@ -146,7 +164,8 @@ func fromAgreement(in *insurancev1.PartnerAgreement) (*core.Agreement, error) {
 	}
 	if err := errors.Join(
 		free("agreement.agreement_id", in.GetAgreementId()), free("agreement.balancing_id", in.GetBalancingId()),
-		free("agreement.processing_agreement_id", in.GetProcessingAgreementId()),
+		free("agreement.processing_agreement_id", in.GetProcessingAgreementId()), free("agreement.partner_id", in.GetPartnerId()),
+		free("agreement.partner_name", in.GetPartnerName()),
 	); err != nil {
 		return nil, err
 	}

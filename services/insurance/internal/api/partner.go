@@ -20,20 +20,22 @@ const (
 
 // FetchShares reads the partner's mailbox.
 func (s *Server) FetchShares(ctx context.Context, in *insurancev1.FetchSharesRequest) (*insurancev1.FetchSharesResponse, error) {
-	fetching, ok := ctx.Value(fetchingKey{}).(core.Fetching)
+	ask, ok := ctx.Value(askedKey{}).(*asked)
 	if !ok { // FetchMailbox could not read it: this tells why
 		var err error
-		if fetching, err = s.fetching(s.deps.Caller(ctx), in); err != nil {
+		if ask, err = s.read(s.deps.Caller(ctx), in); err != nil {
 			return nil, err
 		}
 	}
-	answer, err := s.deps.UseCases.Mailbox(ctx, s.deps.Caller(ctx), fetching, s.deps.Item)
+	answer, err := s.deps.UseCases.Mailbox(ctx, ask.caller, ask.Fetching, s.deps.Item)
 	if err != nil {
 		return nil, failure(err)
 	}
-	cursor, err := s.deps.Cursors.Token(mailbox(s.deps.Caller(ctx)), Position{Seq: answer.Last})
-	if err != nil {
-		return nil, failure(err)
+	cursor := in.GetCursor()
+	if answer.Last != ask.After || !ask.young {
+		if cursor, err = s.deps.Cursors.Token(ask.mailbox, Position{Seq: answer.Last}); err != nil {
+			return nil, failure(err)
+		}
 	}
 	return &insurancev1.FetchSharesResponse{Shares: toShares(answer.Items), NextCursor: cursor, More: answer.More}, nil
 }
@@ -44,35 +46,40 @@ func (s *Server) FetchMailbox(ctx context.Context, request proto.Message) contex
 	if !ok {
 		return ctx
 	}
-	fetching, err := s.fetching(s.deps.Caller(ctx), in)
+	ask, err := s.read(s.deps.Caller(ctx), in)
 	if err != nil {
 		return ctx // FetchShares tells
 	}
-	return s.deps.UseCases.FetchForMailbox(context.WithValue(ctx, fetchingKey{}, fetching), s.deps.Caller(ctx), fetching)
+	return s.deps.UseCases.FetchForMailbox(context.WithValue(ctx, askedKey{}, ask), ask.caller, ask.Fetching)
 }
 
-// fetchingKey finds a request as FetchMailbox has read it: opening a cursor costs something.
-type fetchingKey struct{}
+// asked is a request as FetchMailbox has read it: opening a cursor costs something.
+type asked struct {
+	core.Fetching
 
-func (s *Server) fetching(c core.Caller, in *insurancev1.FetchSharesRequest) (core.Fetching, error) {
+	caller  core.Caller
+	mailbox page.Binding // a cursor is for one mailbox of one partner
+	young   bool         // the cursor, so that it can be given out again
+}
+
+type askedKey struct{}
+
+func (s *Server) read(c core.Caller, in *insurancev1.FetchSharesRequest) (*asked, error) {
 	limit, err := page.Limits{Default: fetchDefault, Max: fetchMax}.Size(in.GetPageSize())
 	if err != nil {
-		return core.Fetching{}, err
+		return nil, err
 	}
-	position, _, err := s.deps.Cursors.Key(mailbox(c), in.GetCursor())
-	if err != nil {
-		return core.Fetching{}, errs.New(commonv1.Reason_REASON_PAGE_TOKEN_INVALID, errs.Cause(err),
-			errs.Field("cursor", "must be the next_cursor of an answer for the same controller, purpose and basis, unchanged and not too old"))
-	}
-	return core.Fetching{After: position.Seq, Fields: fromFields(in.GetFields()), Limit: limit}, nil
-}
-
-// mailbox binds a cursor to one mailbox of one partner.
-func mailbox(c core.Caller) page.Binding {
-	return page.Binding{
+	out := &asked{caller: c, mailbox: page.Binding{
 		Organisation: c.Organisation, Method: insurancev1.ShareService_FetchShares_FullMethodName,
 		Filter: page.Filter([]byte(c.Controller), []byte(c.Purpose), []byte(c.Basis)),
+	}}
+	position, young, err := s.deps.Cursors.Open(out.mailbox, in.GetCursor())
+	if err != nil {
+		return nil, errs.New(commonv1.Reason_REASON_PAGE_TOKEN_INVALID, errs.Cause(err),
+			errs.Field("cursor", "must be the next_cursor of an answer for the same controller, purpose and basis, unchanged and not too old"))
 	}
+	out.Fetching, out.young = core.Fetching{After: position.Seq, Fields: fromFields(in.GetFields()), Limit: limit}, young
+	return out, nil
 }
 
 // GetSharedSubject gives what the partner may have of one member.

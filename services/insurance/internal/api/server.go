@@ -4,6 +4,7 @@ package api
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"time"
 
@@ -50,8 +51,20 @@ type Deps struct {
 }
 
 // Position is where a mailbox or a list goes on.
-type Position struct {
-	Seq int64 `json:"seq"`
+type Position struct{ Seq int64 }
+
+// AppendBinary implements encoding.BinaryAppender.
+func (p Position) AppendBinary(to []byte) ([]byte, error) {
+	return binary.BigEndian.AppendUint64(to, uint64(p.Seq)), nil //nolint:gosec // read back as it was
+}
+
+// UnmarshalBinary implements encoding.BinaryUnmarshaler.
+func (p *Position) UnmarshalBinary(b []byte) error {
+	if len(b) != 8 {
+		return errors.New("insurance: api: position of another length")
+	}
+	p.Seq = int64(binary.BigEndian.Uint64(b)) //nolint:gosec // as it was written
+	return nil
 }
 
 // Server implements the services. It is safe for concurrent use.

@@ -172,7 +172,7 @@ func (s *Service) look(ctx context.Context, c Caller, in Fetching, d dealing, it
 		return &outcome{refused: closed}
 	}
 	w := walk{
-		service: s, dealing: d, facts: f, closed: len(closed) > 0, answers: answers(ctx), shares: map[int64]*Share{},
+		service: s, dealing: d, facts: f, closed: len(closed) > 0, answers: answers(ctx), shares: make(map[int64]*Share, len(items)),
 		out: &outcome{answer: &Delivered{Last: in.After, More: more}},
 	}
 	w.all(items)

@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -17,7 +17,6 @@ import (
 	identityv1 "samvirke.dev/proto/gen/go/samvirke/identity/v1"
 	vocabularyv1 "samvirke.dev/proto/gen/go/samvirke/vocabulary/v1"
 	"samvirke.dev/services/insurance/internal/core"
-	"samvirke.dev/services/platform/errs"
 	"samvirke.dev/services/platform/rpc"
 )
 
@@ -46,56 +45,63 @@ func New(conn grpc.ClientConnInterface, cfg Config, log *slog.Logger) (*Client, 
 	return &Client{rpc: identityv1.NewIdentityServiceClient(conn), cfg: cfg, log: log}, nil
 }
 
-// atOnce bounds how many questions are under way for one call.
-const atOnce = 16
+// maxPersons is about how many persons one call may ask.
+const maxPersons = 100
 
 // Standings implements core.Identity. Of a handle that the identity service does not know nothing is given out: it knows more than the
 // member base does.
 func (c *Client) Standings(ctx context.Context, controller string, handles []string, address bool) []core.Standing {
-	out := make([]core.Standing, len(handles))
-	for i := range out {
-		out[i] = core.Standing{Protected: true, Unreachable: true}
+	out := make([]core.Standing, 0, len(handles))
+	for part := range slices.Chunk(handles, maxPersons) {
+		answers, err := c.ask(ctx, controller, part, address)
+		if err == nil && len(answers) != len(part) {
+			err = fmt.Errorf("%d answers about %d persons", len(answers), len(part))
+		}
+		if err != nil {
+			c.log.WarnContext(ctx, "the identity service gives no answer", "error", err)
+			answers = slices.Repeat([]core.Standing{{Protected: true, Unreachable: true}}, len(part))
+		}
+		out = append(out, answers...)
 	}
-	ctx, why, err := c.inTheNameOf(ctx, controller)
-	if err != nil {
-		c.log.ErrorContext(ctx, "the identity service can't be asked", "error", err)
-		return out
-	}
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
-	defer cancel()
-	var all sync.WaitGroup
-	places := make(chan struct{}, atOnce)
-	for i, handle := range handles {
-		places <- struct{}{}
-		all.Go(func() {
-			defer func() { <-places }()
-			out[i] = c.one(ctx, why, handle, address)
-		})
-	}
-	all.Wait()
 	return out
 }
 
-func (c *Client) one(ctx context.Context, why *commonv1.RequestContext, handle string, address bool) core.Standing {
-	if address {
-		out, err := c.rpc.GetPostalAddress(ctx, &identityv1.GetPostalAddressRequest{Context: why, Handle: handle})
-		return c.standing(ctx, out.GetProtection(), toAddress(out.GetAddress()), err)
+func (c *Client) ask(ctx context.Context, controller string, handles []string, address bool) ([]core.Standing, error) {
+	ctx, why, err := c.inTheNameOf(ctx, controller)
+	if err != nil {
+		return nil, err
 	}
-	out, err := c.rpc.GetProtectionStatus(ctx, &identityv1.GetProtectionStatusRequest{Context: why, Handle: handle})
-	return c.standing(ctx, out.GetLevel(), nil, err)
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	defer cancel()
+	persons := make([]*identityv1.BatchPerson, len(handles))
+	for i, handle := range handles {
+		persons[i] = &identityv1.BatchPerson{Handle: handle}
+	}
+	out := make([]core.Standing, 0, len(handles))
+	if address {
+		got, err := c.rpc.BatchGetPostalAddresses(ctx, &identityv1.BatchGetPostalAddressesRequest{Context: why, Persons: persons})
+		for _, r := range got.GetResults() {
+			out = append(out, standing(r.GetFound().GetProtection(), r.GetFound().GetAddress(), r.GetReason()))
+		}
+		return out, err
+	}
+	got, err := c.rpc.BatchGetProtectionStatuses(ctx, &identityv1.BatchGetProtectionStatusesRequest{Context: why, Persons: persons})
+	for _, r := range got.GetResults() {
+		out = append(out, standing(r.GetStatus().GetLevel(), nil, r.GetReason()))
+	}
+	return out, err
 }
 
-func (c *Client) standing(ctx context.Context, level identityv1.ProtectionLevel, address *core.PostalAddress, err error) core.Standing {
+// standing opens nothing but for a clear "not protected".
+func standing(level identityv1.ProtectionLevel, address *identityv1.PostalAddress, reason commonv1.Reason) core.Standing {
 	switch {
-	case err != nil && errs.ReasonOf(err) == commonv1.Reason_REASON_SUBJECT_NOT_FOUND:
+	case reason == commonv1.Reason_REASON_SUBJECT_NOT_FOUND:
 		return core.Standing{Protected: true} // the controller may not even know: then nobody else may
-	case err != nil:
-		c.log.WarnContext(ctx, "the identity service gives no answer", "error", err)
+	case reason != commonv1.Reason_REASON_UNSPECIFIED,
+		level == identityv1.ProtectionLevel_PROTECTION_LEVEL_UNKNOWN, level == identityv1.ProtectionLevel_PROTECTION_LEVEL_UNSPECIFIED:
 		return core.Standing{Protected: true, Unreachable: true}
 	case level == identityv1.ProtectionLevel_PROTECTION_LEVEL_NONE:
-		return core.Standing{Address: address}
-	case level == identityv1.ProtectionLevel_PROTECTION_LEVEL_UNKNOWN, level == identityv1.ProtectionLevel_PROTECTION_LEVEL_UNSPECIFIED:
-		return core.Standing{Protected: true, Unreachable: true}
+		return core.Standing{Address: toAddress(address)}
 	default:
 		return core.Standing{Protected: true}
 	}

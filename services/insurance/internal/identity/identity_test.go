@@ -2,7 +2,9 @@ package identity_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"strconv"
 	"testing"
 	"time"
 
@@ -53,7 +55,9 @@ func ask(t *testing.T, c *conn, controller string, address bool) core.Standing {
 func TestFailsClosed(t *testing.T) {
 	t.Parallel()
 	for level := range identityv1.ProtectionLevel_name {
-		got := ask(t, &conn{answer: &identityv1.GetProtectionStatusResponse{Level: identityv1.ProtectionLevel(level)}}, "DK:10000009", false)
+		got := ask(t, &conn{answer: &identityv1.BatchGetProtectionStatusesResponse{Results: []*identityv1.ProtectionStatusResult{
+			{Status: &identityv1.GetProtectionStatusResponse{Level: identityv1.ProtectionLevel(level)}},
+		}}}, "DK:10000009", false)
 		if open := identityv1.ProtectionLevel(level) == identityv1.ProtectionLevel_PROTECTION_LEVEL_NONE; got.Protected == open {
 			t.Errorf("%v: %+v", identityv1.ProtectionLevel(level), got)
 		}
@@ -61,10 +65,18 @@ func TestFailsClosed(t *testing.T) {
 	for reason, unreachable := range map[commonv1.Reason]bool{
 		commonv1.Reason_REASON_SUBJECT_NOT_FOUND: false, commonv1.Reason_REASON_REGISTER_UNAVAILABLE: true, commonv1.Reason_REASON_RPC_NOT_GRANTED: true,
 	} {
-		got := ask(t, &conn{err: errs.New(reason).GRPCStatus().Err()}, "DK:10000009", false)
+		got := ask(t, &conn{answer: &identityv1.BatchGetProtectionStatusesResponse{Results: []*identityv1.ProtectionStatusResult{
+			{Reason: reason, Status: &identityv1.GetProtectionStatusResponse{Level: identityv1.ProtectionLevel_PROTECTION_LEVEL_NONE}},
+		}}}, "DK:10000009", false)
 		if !got.Protected || got.Unreachable != unreachable {
 			t.Errorf("%v: %+v", reason, got)
 		}
+		if got := ask(t, &conn{err: errs.New(reason).GRPCStatus().Err()}, "DK:10000009", false); !got.Protected || !got.Unreachable {
+			t.Errorf("the whole call fails with %v: %+v", reason, got)
+		}
+	}
+	if got := ask(t, &conn{answer: &identityv1.BatchGetProtectionStatusesResponse{}}, "DK:10000009", false); !got.Unreachable {
+		t.Errorf("an answer about nobody: %+v", got)
 	}
 	if got := ask(t, &conn{}, "SE:8020000017", false); !got.Unreachable {
 		t.Errorf("no law for the country: %+v", got)
@@ -73,10 +85,11 @@ func TestFailsClosed(t *testing.T) {
 
 func TestAddressInTheNameOfTheController(t *testing.T) {
 	t.Parallel()
-	c := &conn{answer: &identityv1.GetPostalAddressResponse{
+	found := &identityv1.GetPostalAddressResponse{
 		Protection: identityv1.ProtectionLevel_PROTECTION_LEVEL_NONE,
 		Address:    &identityv1.PostalAddress{CareOf: "c/o", Lines: []string{"Prøvevej 1"}, PostalCode: "0000", City: "Prøveby", Country: "DK"},
-	}}
+	}
+	c := &conn{answer: &identityv1.BatchGetPostalAddressesResponse{Results: []*identityv1.PostalAddressResult{{Found: found}}}}
 	got := ask(t, c, "DK:10000009", true)
 	if got.Protected || got.Address == nil || got.Address.City != "Prøveby" || got.Address.Lines[0] != "Prøvevej 1" {
 		t.Errorf("%+v", got)
@@ -84,8 +97,54 @@ func TestAddressInTheNameOfTheController(t *testing.T) {
 	if len(c.as) != 1 || c.as[0] != "spiffe://samvirke.example/org/DK/10000009/insurance" {
 		t.Errorf("asked as %v", c.as)
 	}
-	c.answer.(*identityv1.GetPostalAddressResponse).Protection = identityv1.ProtectionLevel_PROTECTION_LEVEL_DK_NAME_ADDRESS
+	found.Protection = identityv1.ProtectionLevel_PROTECTION_LEVEL_DK_NAME_ADDRESS
 	if got := ask(t, c, "DK:10000009", true); !got.Protected || got.Address != nil {
 		t.Errorf("protected: %+v", got)
 	}
+}
+
+// Many are asked about in few calls, and each keeps its place.
+func TestManyKeepTheirPlaces(t *testing.T) {
+	t.Parallel()
+	c := &echo{}
+	client, err := identity.New(c, identity.Config{TrustDomain: "samvirke.example", Laws: map[string]string{"DK": "DK:ALF§90b"}, Timeout: time.Second}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var handles []string
+	for i := range 250 {
+		handles = append(handles, fmt.Sprintf("k00000001.%024d", i))
+	}
+	for i, got := range client.Standings(t.Context(), "DK:10000009", handles, false) {
+		if want := i%3 == 0; got.Protected != want || got.Unreachable {
+			t.Errorf("%d: %+v", i, got)
+		}
+	}
+	if c.calls != 3 {
+		t.Errorf("%d calls", c.calls)
+	}
+}
+
+// echo says of every third handle that it is protected.
+type echo struct {
+	grpc.ClientConnInterface
+
+	calls int
+}
+
+func (e *echo) Invoke(_ context.Context, _ string, in, out any, _ ...grpc.CallOption) error {
+	e.calls++
+	answer := out.(*identityv1.BatchGetProtectionStatusesResponse)
+	for _, p := range in.(*identityv1.BatchGetProtectionStatusesRequest).GetPersons() {
+		n, err := strconv.Atoi(p.GetHandle()[len("k00000001."):])
+		if err != nil {
+			return err
+		}
+		level := identityv1.ProtectionLevel_PROTECTION_LEVEL_NONE
+		if n%3 == 0 {
+			level = identityv1.ProtectionLevel_PROTECTION_LEVEL_DK_NAME_ADDRESS
+		}
+		answer.Results = append(answer.Results, &identityv1.ProtectionStatusResult{Status: &identityv1.GetProtectionStatusResponse{Level: level}})
+	}
+	return nil
 }

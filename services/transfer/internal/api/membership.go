@@ -3,8 +3,12 @@ package api
 import (
 	"context"
 	"errors"
+	"slices"
 
+	commonv1 "samvirke.dev/proto/gen/go/samvirke/common/v1"
 	transferv1 "samvirke.dev/proto/gen/go/samvirke/transfer/v1"
+	"samvirke.dev/services/platform/errs"
+	"samvirke.dev/services/platform/redact"
 	"samvirke.dev/services/transfer/internal/core"
 	"samvirke.dev/services/transfer/internal/core/rules"
 	"samvirke.dev/services/transfer/internal/store"
@@ -12,6 +16,15 @@ import (
 )
 
 const memberField = "membership_reference"
+
+// free checks an id that a fund chooses by itself and that is kept as it is: nothing that looks like a national number may stand in it
+// (SEC-03).
+func free(field, id string) error {
+	if !slices.ContainsFunc(redact.Find(id), func(f redact.Finding) bool { return f.Mark == "[national-id]" }) {
+		return nil
+	}
+	return errs.New(commonv1.Reason_REASON_INVALID_REQUEST, errs.Field(field, "must not hold what looks like a national number: use a reference of your own"))
+}
 
 func (s *Server) standing(m store.Membership) *transferv1.MemberStanding {
 	return toStanding(m, s.deps.Core.Membership.Deletion)
@@ -59,6 +72,9 @@ func fromFacts(in *transferv1.AssessAdmissionRequest) (rules.AdmissionFacts, err
 
 // RecordDues tells what a member owes.
 func (s *Server) RecordDues(ctx context.Context, in *transferv1.RecordDuesRequest) (*transferv1.RecordDuesResponse, error) {
+	if err := free(memberField, in.GetMembershipReference()); err != nil {
+		return nil, err
+	}
 	through, err1 := wire.FromDate(in.GetPaidThrough())
 	since, err2 := wire.FromDate(in.GetMemberSince())
 	if err := errors.Join(err1, err2); err != nil {
@@ -80,6 +96,9 @@ func (s *Server) RecordReminder(ctx context.Context, in *transferv1.RecordRemind
 	sent, err := wire.FromDate(in.GetSentOn())
 	if err != nil {
 		return nil, failure(err, "sent_on")
+	}
+	if err := free("proof_id", in.GetProofId()); err != nil {
+		return nil, err
 	}
 	m, err := s.deps.Core.Remind(ctx, s.deps.Caller(ctx), in.GetMembershipReference(), sent, in.GetProofId(), in.GetStatesConsequence())
 	if err != nil {
