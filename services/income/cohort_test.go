@@ -98,7 +98,7 @@ func (k *karens) months(in []benefitMonth) (out []*incomev1.BenefitMonth) {
 // The § 56a cohort: every row of B.2 over the wire in its own months, and again with what is known later; asked again, nothing is new. A
 // protected member's decisions are for a person.
 //
-// covers: DFH-36 MIN-15 MIN-16
+// covers: DFH-36 MIN-15
 func TestWaitingDayCohort(t *testing.T) {
 	t.Parallel()
 	w := start(t, func(s *setup) { s.idle = true })
