@@ -15,9 +15,10 @@ import (
 
 // cohortMember is a member in a row of a cohort.
 type cohortMember[T any] struct {
-	Index     int  `json:"index"`
-	Protected bool `json:"protected"`
-	Row       T    `json:"row"`
+	Index     int    `json:"index"`
+	Person    string `json:"number"`
+	Protected bool   `json:"protected"`
+	Row       T      `json:"row"`
 }
 
 // cohort reads members of the generator (deploy/generate) with what must come of them: made from the tables of domain.md, by other code
