@@ -50,11 +50,24 @@ func IssueFrom(ctx context.Context, client *api.Client, mount string, id workloa
 	if err := putOrganisationRole(ctx, client, mount, id, max(ttl, defaultOrgTTL)); err != nil {
 		return nil, fmt.Errorf("issue certificate: %w", err)
 	}
+	return sign(ctx, client, path.Join(mount, "sign", roleName(id)), id, ttl)
+}
+
+// IssueService issues a certificate in the name of a service that Configure knows, for a tool that stands in for it, such as the benchmark: the
+// services themselves need nobody for theirs. The client must be an operator's.
+func IssueService(ctx context.Context, client *api.Client, id workload.ID, ttl time.Duration) (*Issued, error) {
+	if id.Kind() != workload.KindService {
+		return nil, fmt.Errorf("issue certificate: %q is no service", id)
+	}
+	return sign(ctx, client, path.Join(ServiceMount, "sign", id.Name()), id, ttl)
+}
+
+func sign(ctx context.Context, client *api.Client, at string, id workload.ID, ttl time.Duration) (*Issued, error) {
 	csr, keyPEM, err := newRequest(id)
 	if err != nil {
 		return nil, fmt.Errorf("issue certificate: %w", err)
 	}
-	sec, err := client.Logical().WriteWithContext(ctx, path.Join(mount, "sign", roleName(id)), map[string]any{
+	sec, err := client.Logical().WriteWithContext(ctx, at, map[string]any{
 		"csr": string(csr), "ttl": secs(ttl),
 	})
 	if err != nil {

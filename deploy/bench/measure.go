@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -91,6 +92,9 @@ type subject struct {
 	target, call    string
 	pid             int
 	request, answer int
+	inFlight        int // 0 for the usual
+	before          func(ctx context.Context, call string) error
+	beside          int // a further process whose processor time is told, or 0
 }
 
 // round makes one measurement of s.
@@ -98,10 +102,19 @@ func (b *bench) round(ctx context.Context, s subject, d time.Duration) (report.R
 	if err := ctx.Err(); err != nil {
 		return report.Round{}, nil, err
 	}
+	if s.before != nil {
+		if err := s.before(ctx, s.call); err != nil {
+			return report.Round{}, nil, fmt.Errorf("before %s: %w", s.call, err)
+		}
+	}
 	before, _ := proc.CPU(s.pid)
 	loadBefore, _ := proc.CPU(b.load.PID())
+	var besideBefore, besideAfter time.Duration
+	if s.beside != 0 {
+		besideBefore, _ = proc.CPU(s.beside)
+	}
 	res, err := b.load.Do(load.Command{Run: &load.Run{
-		Target: s.target, Call: s.call, InFlight: b.opts.inFlight, Millis: int(d.Milliseconds()),
+		Target: s.target, Call: s.call, InFlight: cmp.Or(s.inFlight, b.opts.inFlight), Millis: int(d.Milliseconds()),
 		RequestBytes: s.request, ResponseBytes: s.answer,
 	}})
 	if err != nil {
@@ -113,19 +126,24 @@ func (b *bench) round(ctx context.Context, s subject, d time.Duration) (report.R
 	// Elsewhere than on Linux there is no processor time to be had, and the column stays 0.
 	after, _ := proc.CPU(s.pid)
 	loadAfter, _ := proc.CPU(b.load.PID())
+	if s.beside != 0 {
+		besideAfter, _ = proc.CPU(s.beside)
+	}
 	calls := float64(res.Calls)
 	return report.Round{
 		RPS: calls / res.Seconds, P50: res.P50Micros / 1e3, P99: res.P99Micros / 1e3,
 		CPU: float64((after - before).Microseconds()) / calls, LoadCPU: float64((loadAfter - loadBefore).Microseconds()) / calls,
+		BesideCPU: float64((besideAfter - besideBefore).Microseconds()) / calls,
 	}, res, nil
 }
 
 // baseline is the echo, bare or behind the bare gateway, with messages of these sizes.
 func (b *bench) baseline(name string, request, answer int) subject {
 	s := subject{target: name, call: name, request: request, answer: answer}
-	if name == load.CallEchoREST {
+	switch name {
+	case load.CallEchoREST:
 		s.pid = b.gateway.PID()
-	} else {
+	case load.CallEcho:
 		s.pid = b.echo.PID()
 	}
 	return s
@@ -162,15 +180,23 @@ func (b *bench) pair(ctx context.Context, s subject, baseline string, persons in
 	}
 	base := b.baseline(baseline, warm.RequestBytes, warm.ResponseBytes)
 	switch {
+	case baseline != load.CallEcho && baseline != load.CallEchoREST: // a call of the service itself
+		base = s
+		base.call = baseline
 	case s.request > 0: // it was told its sizes, which are those of the messages and not of their JSON
 		base = b.baseline(baseline, s.request, s.answer)
 	case baseline == load.CallEchoREST: // its JSON is base64, which is a third longer than the message
 		base = b.baseline(baseline, warm.RequestBytes*3/4, warm.ResponseBytes*3/4)
 	}
-	ours, theirs := make([]report.Round, b.opts.rounds), make([]report.Round, b.opts.rounds)
+	ours := make([]report.Round, b.opts.rounds)
+	var theirs []report.Round
 	for i := range ours {
-		if theirs[i], _, err = b.round(ctx, base, b.opts.duration); err != nil {
-			return err
+		if baseline != "" {
+			their, _, err := b.round(ctx, base, b.opts.duration)
+			if err != nil {
+				return err
+			}
+			theirs = append(theirs, their)
 		}
 		if ours[i], _, err = b.round(ctx, s, b.opts.duration); err != nil {
 			return err

@@ -53,7 +53,9 @@ func (b *bench) sized(ctx context.Context, s suite.Service, calls []string, n in
 		return err
 	}
 	for _, call := range calls {
-		if err := b.pair(ctx, subject{target: s.Name, call: call, pid: running.PID}, cmp.Or(s.Baseline, load.CallEcho), n); err != nil {
+		how := s.Special[call]
+		one := subject{target: s.Name, call: call, pid: running.PID, inFlight: how.InFlight, before: running.Before, beside: running.Beside}
+		if err := b.pair(ctx, one, baseline(s, how), n); err != nil {
 			return err
 		}
 	}
@@ -64,6 +66,14 @@ func (b *bench) sized(ctx context.Context, s suite.Service, calls []string, n in
 		IdleMB: float64(idle) / megabyte, ResidentMB: float64(now) / megabyte, PeakMB: float64(peak) / megabyte,
 	})
 	return nil
+}
+
+// baseline is what a call is measured against; nothing when empty.
+func baseline(s suite.Service, how suite.Special) string {
+	if how.Alone {
+		return ""
+	}
+	return cmp.Or(how.Baseline, s.Baseline, load.CallEcho)
 }
 
 // ready connects the load process to the service and prepares its calls there.

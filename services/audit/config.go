@@ -51,8 +51,11 @@ type Keep struct {
 
 // DefaultConfig returns the defaults.
 func DefaultConfig() Config {
+	base := chassis.DefaultConfig()
+	// It writes more than it reads, into a dozen indexes, and holds what many services ship at once.
+	base.Database.CacheKiB, base.Memory.Limit = 32<<10, 96<<20
 	return Config{
-		Config: chassis.DefaultConfig(), Ledger: Ledger{Key: LedgerKey}, Checkpoints: Checkpoints{Every: time.Minute},
+		Config: base, Ledger: Ledger{Key: LedgerKey}, Checkpoints: Checkpoints{Every: time.Minute},
 		Keep: Keep{Months: 60, RegisterMonths: 96, Every: time.Hour},
 	}
 }

@@ -30,6 +30,24 @@ func within(t *testing.T, what string, cond func() bool) {
 	}
 }
 
+// full lets the database, a SQLite file, grow no more, or grow again.
+func (w *world) full(t *testing.T, full bool) {
+	t.Helper()
+	pragma := "PRAGMA max_page_count = 1000000"
+	if full {
+		pragma = "PRAGMA max_page_count = 1" // SQLite makes that as many pages as there are now
+	}
+	check(t, w.DB.InTx(t.Context(), func(ctx context.Context) error {
+		rows, err := w.DB.Query(ctx, pragma)
+		if err != nil {
+			return err
+		}
+		for rows.Next() {
+		}
+		return errors.Join(rows.Err(), rows.Close())
+	}))
+}
+
 func batchOf(n int) (out []*auditv1.Record) {
 	for range n {
 		out = append(out, recordOf())
@@ -67,22 +85,10 @@ func (w *world) stands(t *testing.T, want []*auditv1.Record) {
 func TestDatabaseFull(t *testing.T) {
 	t.Parallel()
 	w := start(t, on(sqltest.Open(t, sqltest.FileConfig(t))))
-	limit := func(statement string) {
-		t.Helper()
-		must(t, w.DB.InTx(t.Context(), func(ctx context.Context) error {
-			rows, err := w.DB.Query(ctx, statement)
-			if err != nil {
-				return err
-			}
-			for rows.Next() {
-			}
-			return errors.Join(rows.Err(), rows.Close())
-		}))
-	}
 	first := batchOf(100)
 	w.kept(first...)
 	kept := slices.Clone(first)
-	limit("PRAGMA max_page_count = 1") // SQLite makes that as many pages as there are now
+	w.full(t, true)
 	var refused []*auditv1.Record
 	within(t, "a batch is refused for want of room", func() bool {
 		batch := batchOf(100)
@@ -103,7 +109,7 @@ func TestDatabaseFull(t *testing.T) {
 		t.Errorf("%d records kept, %d acknowledged", shards[0].Size, len(kept))
 	}
 	w.stands(t, kept) // what was acknowledged before is proved all the same
-	limit("PRAGMA max_page_count = 1000000")
+	w.full(t, false)
 	for batch := range slices.Chunk(refused, 100) {
 		w.kept(batch...)
 		w.kept(batch...) // the answer to the first was lost

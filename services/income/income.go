@@ -49,6 +49,15 @@ func Keysets() []keys.Spec {
 	}
 }
 
+// StoreKeys returns the keys of the service's store.
+func StoreKeys(ring *keys.Ring) (k sqlstore.Keys, err error) {
+	var err1, err2, err3 error
+	k.Case, err1 = ring.AEAD(caseSeal)
+	k.Number, err2 = ring.AEAD(numberSeal)
+	k.Digests, err3 = ring.PRF(caseDigest)
+	return k, errors.Join(err1, err2, err3)
+}
+
 // KEKs returns the names of the service's key-encryption keys, those that all services have included: an operator creates them in Vault
 // before the first start.
 func KEKs() []string {
@@ -75,6 +84,7 @@ type Parts struct {
 	jobs    *jobs.Jobs
 	resume  time.Duration
 	log     *slog.Logger
+	inbox   *agiInbox // nil for none
 }
 
 // pageLife is how long a page token is good for.
@@ -88,14 +98,12 @@ func NewParts(ctx context.Context, cfg Config, d Deps) (*Parts, error) {
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return nil, err
 	}
-	seal, err1 := d.Keys.AEAD(caseSeal)
-	number, err2 := d.Keys.AEAD(numberSeal)
-	digests, err3 := d.Keys.PRF(caseDigest)
-	token, err4 := d.Keys.AEAD(pageToken)
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
+	held, err1 := StoreKeys(d.Keys)
+	token, err2 := d.Keys.AEAD(pageToken)
+	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
-	store, err := sqlstore.New(d.DB, sqlstore.Keys{Case: seal, Number: number, Digests: digests}, d.Clock)
+	store, err := sqlstore.New(d.DB, held, d.Clock)
 	if err != nil {
 		return nil, err
 	}
@@ -125,6 +133,7 @@ func NewParts(ctx context.Context, cfg Config, d Deps) (*Parts, error) {
 	}
 	w.UseCases = p.service
 	numbering := core.Numbering{Production: cfg.Environment == "production", Published: cfg.TestPersons}
+	p.inbox = cfg.SE.inbox(p.service, numbering, d.Log)
 	p.api, err = api.New(api.Deps{
 		Service: p.service, Caller: caller, Item: audit.WithItem, EventID: eventID, Organisation: organisation, Number: numbering.Canonical,
 		Tokens: page.NewCodec[api.Position](token, d.Clock, pageLife), Now: d.Clock.Now, Poll: cfg.Run.Watch,
@@ -146,6 +155,9 @@ func (p *Parts) Register(s *rpc.Server) {
 func (p *Parts) Work(ctx context.Context) error {
 	var looking sync.WaitGroup
 	looking.Go(func() { p.look(ctx) })
+	if p.inbox != nil {
+		looking.Go(func() { p.inbox.watch(ctx, p.resume) })
+	}
 	defer looking.Wait()
 	return p.jobs.Run(ctx)
 }

@@ -28,6 +28,9 @@ func (s *Stack) database(name string) string {
 	return at.String()
 }
 
+// DatabaseURL is where a service keeps its data.
+func (s *Stack) DatabaseURL(name string) string { return s.database(name) }
+
 // makeSchemas makes the schemas of the services in a PostgreSQL database.
 func (s *Stack) makeSchemas(ctx context.Context) error {
 	if !strings.HasPrefix(s.cfg.Database, "postgres") {

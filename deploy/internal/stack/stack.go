@@ -223,6 +223,16 @@ func (s *Stack) issue(ctx context.Context, c Caller) error {
 	return err
 }
 
+// IssueService writes a certificate in the name of one of the stack's services into clients/<name>, for a tool that stands in for it.
+func (s *Stack) IssueService(ctx context.Context, id workload.ID) (localca.Files, error) {
+	issued, err := bootstrap.IssueService(ctx, s.operator, id, or(s.cfg.CertTTL, 12*time.Hour))
+	if err != nil {
+		return localca.Files{}, err
+	}
+	cert, key, ca, err := issued.Write(s.path("clients", id.Name()))
+	return localca.Files{Cert: cert, Key: key, CA: ca}, err
+}
+
 func (s *Stack) writeAgreements() error {
 	dir := s.AgreementDir()
 	// A folder that is kept from an earlier run may hold agreements that are no longer among ours.

@@ -15,9 +15,10 @@ import (
 
 // Remote is the audit service as a Sink, over one stream that is opened anew when it breaks. It is for one user at a time.
 type Remote struct {
-	conn   *grpc.ClientConn
-	stream grpc.BidiStreamingClient[auditv1.ShipRequest, auditv1.ShipResponse]
-	cancel context.CancelFunc
+	conn    *grpc.ClientConn
+	stream  grpc.BidiStreamingClient[auditv1.ShipRequest, auditv1.ShipResponse]
+	running context.Context // the stream's; ends when we hang up
+	cancel  context.CancelFunc
 }
 
 // NewRemote returns the sink at an address, host:port; the TLS configuration names our certificate and whom we expect there. Close it.
@@ -29,48 +30,78 @@ func NewRemote(address string, config *tls.Config) (*Remote, error) {
 	return &Remote{conn: conn}, nil
 }
 
-// answerLimit is how long the receiver may take for one batch.
+// answerLimit is how long the receiver may take for one answer.
 const answerLimit = 15 * time.Second
 
-// Ship implements Sink.
-func (r *Remote) Ship(ctx context.Context, records [][]byte) error {
-	if r.stream == nil {
-		// The stream outlasts this call.
-		running, cancel := context.WithCancel(context.WithoutCancel(ctx))
-		stream, err := auditv1.NewIngestServiceClient(r.conn).Ship(running)
-		if err != nil {
-			cancel()
-			return err
-		}
-		r.stream, r.cancel = stream, cancel
+// Ship implements Sink: it sends all batches without waiting for an answer in between. The receiver answers them in their order.
+func (r *Remote) Ship(ctx context.Context, batches [][][]byte) (durable int, err error) {
+	if err := r.open(ctx); err != nil {
+		return 0, err
 	}
-	answered := make(chan error, 1)
-	go func(stream grpc.BidiStreamingClient[auditv1.ShipRequest, auditv1.ShipResponse]) {
-		err := stream.Send(&auditv1.ShipRequest{Records: records})
-		_, answer := stream.Recv()
-		if answer != nil { // it says more than that nothing could be sent
-			err = answer
+	answers := make(chan error)
+	ended := r.running.Done()
+	go exchange(r.stream, batches, answers, ended)
+	limit := time.NewTimer(answerLimit)
+	defer limit.Stop()
+	for ; durable < len(batches); durable++ {
+		select {
+		case err = <-answers:
+		case <-ctx.Done():
+			err = ctx.Err()
+		case <-limit.C:
+			err = context.DeadlineExceeded
 		}
-		answered <- err
-	}(r.stream)
-	limit, done := context.WithTimeout(ctx, answerLimit)
-	defer done()
-	select {
-	case err := <-answered:
 		if err != nil {
 			r.hangUp()
+			return durable, err
 		}
+		limit.Reset(answerLimit)
+	}
+	return durable, nil
+}
+
+// open makes the stream unless there is one. It outlasts the call in which it was made.
+func (r *Remote) open(ctx context.Context) error {
+	if r.stream != nil {
+		return nil
+	}
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stream, err := auditv1.NewIngestServiceClient(r.conn).Ship(running)
+	if err != nil {
+		cancel()
 		return err
-	case <-limit.Done():
-		r.hangUp()
-		<-answered //nolint:errcheck // the limit is what went wrong
-		return limit.Err()
+	}
+	r.stream, r.running, r.cancel = stream, running, cancel
+	return nil
+}
+
+// exchange sends batches and passes the answers on, one each, until the first that is an error, or the stream's end.
+func exchange(
+	stream grpc.BidiStreamingClient[auditv1.ShipRequest, auditv1.ShipResponse], batches [][][]byte, answers chan<- error, ended <-chan struct{},
+) {
+	go func() {
+		for _, records := range batches {
+			if stream.Send(&auditv1.ShipRequest{Records: records}) != nil {
+				return // the receiving half says why
+			}
+		}
+	}()
+	for range batches {
+		_, err := stream.Recv()
+		select {
+		case answers <- err:
+		case <-ended:
+			return
+		}
+		if err != nil {
+			return
+		}
 	}
 }
 
 func (r *Remote) hangUp() {
 	r.cancel()
-	r.stream, r.cancel = nil, nil
+	r.stream, r.running, r.cancel = nil, nil, nil
 }
 
 // Close ends the connection.

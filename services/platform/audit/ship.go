@@ -2,9 +2,11 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	commonv1 "samvirke.dev/proto/gen/go/samvirke/common/v1"
@@ -13,10 +15,11 @@ import (
 	"samvirke.dev/services/platform/sqlkit"
 )
 
-// Sink takes encoded records and returns when they are durable elsewhere. An error means that it is not known whether they are: they are sent
-// again, and the receiver tells repetitions by event and item. RECORD_INVALID refuses a record for good.
+// Sink takes batches of encoded records and returns how many of the batches, from the first on, are durable elsewhere. An error means that it
+// is not known whether the next ones are: they are sent again, and the receiver tells repetitions by event and item. RECORD_INVALID refuses a
+// record of the next batch for good.
 type Sink interface {
-	Ship(ctx context.Context, records [][]byte) error
+	Ship(ctx context.Context, batches [][][]byte) (durable int, err error)
 }
 
 // Shipper moves records from the outbox to the audit service: at least once, in the order of writing, and deletes what was acknowledged. It
@@ -36,10 +39,12 @@ func NewShipper(db *sqlkit.DB, seal *keys.AEAD, sink Sink, log *slog.Logger) *Sh
 	return &Shipper{db: db, seal: seal, sink: sink, log: log, held: map[int64]bool{}}
 }
 
-// Bounds of a batch: the receiver takes messages of 256 KiB. Under load a row holds many records, and otherwise there are few rows.
+// Bounds of what is shipped at once. The receiver takes messages of 256 KiB and works on 16 of a sender's at a time. Under load a row holds
+// many records, and otherwise there are few rows.
 const (
-	batchRows  = 64
-	batchBytes = 192 << 10
+	batchBytes  = 192 << 10
+	mostBatches = 16
+	mostRows    = 128
 )
 
 const (
@@ -87,8 +92,8 @@ func (s *Shipper) Run(ctx context.Context) error {
 	}
 }
 
-// Once ships the oldest records, one batch at most, and tells how many left the outbox. Of several replicas that share the outbox one ships
-// at a time; the others get 0.
+// Once ships the oldest records, some batches at most, and tells how many records left the outbox. Of several replicas that share the outbox
+// one ships at a time; the others get 0.
 func (s *Shipper) Once(ctx context.Context) (int, error) {
 	shipped, _, err := s.once(ctx)
 	return shipped, err
@@ -101,19 +106,22 @@ func (s *Shipper) once(ctx context.Context) (shipped int, more bool, err error) 
 		return 0, false, err
 	}
 	defer release()
-	batch, more, err := s.read(ctx)
-	if err != nil || len(batch) == 0 {
+	batches, more, err := s.read(ctx)
+	if err != nil || len(batches) == 0 {
 		return 0, false, err
 	}
-	err = s.sink.Ship(ctx, together(batch))
-	if errs.ReasonOf(err) == commonv1.Reason_REASON_RECORD_INVALID {
-		shipped, err = s.singly(ctx, batch)
-		return shipped, true, err
+	durable, err := s.sink.Ship(ctx, contents(batches))
+	shipped, forgotten := s.forget(ctx, slices.Concat(batches[:durable]...))
+	switch {
+	case forgotten != nil:
+		return 0, false, errors.Join(forgotten, err)
+	case errs.ReasonOf(err) == commonv1.Reason_REASON_RECORD_INVALID && durable < len(batches):
+		apart, err := s.singly(ctx, batches[durable])
+		return shipped + apart, true, err
+	case err != nil:
+		return shipped, false, fmt.Errorf("ship records: %w", err)
 	}
-	if err != nil {
-		return 0, false, fmt.Errorf("ship records: %w", err)
-	}
-	return len(together(batch)), more, s.forget(ctx, batch)
+	return shipped, more, nil
 }
 
 // singly ships one record at a time, so that one that is refused does not keep the others back. It stays in the outbox, in a row of its own.
@@ -121,7 +129,7 @@ func (s *Shipper) singly(ctx context.Context, batch []group) (shipped int, err e
 	for _, g := range batch {
 		var refused []byte
 		for _, record := range g.records {
-			err := s.sink.Ship(ctx, [][]byte{record})
+			_, err := s.sink.Ship(ctx, [][][]byte{{record}})
 			switch {
 			case errs.ReasonOf(err) == commonv1.Reason_REASON_RECORD_INVALID && len(g.records) == 1:
 				s.held[g.seq] = true
@@ -159,37 +167,48 @@ func (s *Shipper) replace(ctx context.Context, g group, refused []byte) error {
 		rows = append(rows, alone...)
 	}
 	return s.db.InTx(ctx, func(ctx context.Context) error {
-		if err := s.forget(ctx, []group{g}); err != nil {
+		if _, err := s.forget(ctx, []group{g}); err != nil {
 			return err
 		}
 		return insert(ctx, s.db, rows)
 	})
 }
 
-func together(batch []group) (records [][]byte) {
-	for _, g := range batch {
-		records = append(records, g.records...)
+// contents are the records of batches.
+func contents(batches [][]group) [][][]byte {
+	out := make([][][]byte, len(batches))
+	for i, batch := range batches {
+		for _, g := range batch {
+			out[i] = append(out[i], g.records...)
+		}
 	}
-	return records
+	return out
 }
 
-// read returns the oldest rows that are not held, as many as fit into one message, and whether there may be more.
-func (s *Shipper) read(ctx context.Context) (batch []group, more bool, err error) {
-	rows, err := readGroups(ctx, s.db, s.seal, 0, batchRows+len(s.held))
+// read returns the oldest rows that are not held, as batches that fit into a message each, and whether there may be more.
+func (s *Shipper) read(ctx context.Context) (batches [][]group, more bool, err error) {
+	rows, err := readGroups(ctx, s.db, s.seal, 0, mostRows+len(s.held))
 	if err != nil {
 		return nil, false, err
 	}
-	size := 0
+	size, taken := 0, 0
 	for _, g := range rows {
 		if s.held[g.seq] {
 			continue
 		}
-		if size += g.size + len(g.records)*perRecord; size > batchBytes && len(batch) > 0 {
-			return batch, true, nil
+		needs := g.size + len(g.records)*perRecord
+		if len(batches) == 0 || size+needs > batchBytes {
+			if len(batches) == mostBatches {
+				return batches, true, nil
+			}
+			batches, size = append(batches, nil), 0
 		}
-		batch = append(batch, g)
+		last := len(batches) - 1
+		batches[last] = append(batches[last], g)
+		size += needs
+		taken++
 	}
-	return batch, len(batch) >= batchRows, nil
+	return batches, taken >= mostRows, nil
 }
 
 // perRecord is what a record costs in a message besides itself, at most.
@@ -197,10 +216,15 @@ const perRecord = 8
 
 // forget deletes what was acknowledged: exactly that, run by run of numbers that follow each other, so that nothing that was committed
 // meanwhile between them goes along.
-func (s *Shipper) forget(ctx context.Context, shipped []group) error {
-	return s.db.InTx(ctx, func(ctx context.Context) error {
+func (s *Shipper) forget(ctx context.Context, shipped []group) (records int, err error) {
+	if len(shipped) == 0 {
+		return 0, nil
+	}
+	return records, s.db.InTx(ctx, func(ctx context.Context) error {
+		records = 0
 		first := shipped[0].seq
 		for i, w := range shipped {
+			records += len(w.records)
 			if i+1 < len(shipped) && shipped[i+1].seq == w.seq+1 {
 				continue
 			}

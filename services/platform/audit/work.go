@@ -56,7 +56,8 @@ func (r *Recorder) SealWork(w Work, items []WorkItem) (*Sealed, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	var plain, rest []byte
+	const usual = 256 // of what one item adds
+	rest, plain := make([]byte, 0, usual), make([]byte, 0, len(items)*(len(head)+usual))
 	for i := range items {
 		// What all records share is encoded once: two encodings one after the other are one message with the fields of both.
 		if rest, err = r.appendItem(rest[:0], i+1, &items[i]); err != nil {

@@ -68,16 +68,27 @@ func NewBatcher[T any](ctx context.Context, cfg BatchConfig, flush func(ctx cont
 // Add returns its error; the item may then be written all the same. After Close it returns ErrClosed. Items of one caller are
 // written in the order of its calls.
 func (b *Batcher[T]) Add(ctx context.Context, item T) error {
-	mine, err := b.put(ctx, item)
+	wait, err := b.Queue(ctx, item)
 	if err != nil {
 		return err
 	}
-	select {
-	case <-mine.done:
-		return mine.err
-	case <-ctx.Done():
-		return &Error{op: "wait for the batch", class: ctx.Err()}
+	return wait(ctx)
+}
+
+// Queue does the first half of Add, so that a caller can queue items in an order of its own without waiting for each: wait is the second.
+func (b *Batcher[T]) Queue(ctx context.Context, item T) (wait func(context.Context) error, err error) {
+	mine, err := b.put(ctx, item)
+	if err != nil {
+		return nil, err
 	}
+	return func(ctx context.Context) error {
+		select {
+		case <-mine.done:
+			return mine.err
+		case <-ctx.Done():
+			return &Error{op: "wait for the batch", class: ctx.Err()}
+		}
+	}, nil
 }
 
 // put queues the item, waiting for room if there is none.

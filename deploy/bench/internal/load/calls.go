@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
@@ -19,7 +20,13 @@ import (
 const eventTrailer = "samvirke-event-id"
 
 // Sizes are those of the messages of one call, in bytes.
-type Sizes struct{ Request, Answer int }
+type Sizes struct {
+	Request, Answer int
+	// Count is how many things the call did, where it counts as more than one.
+	Count int
+	// Took is what to count as its latency, where that is not how long the call took.
+	Took time.Duration
+}
 
 // Caller makes the calls of one lane, one at a time.
 type Caller interface {

@@ -2,6 +2,7 @@ package load
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -96,6 +97,7 @@ func (w *Worker) close() {
 // nothing while they run.
 type lane struct {
 	hist    *hdrhistogram.Histogram
+	calls   int64
 	failed  int64
 	first   error
 	request int64
@@ -140,7 +142,8 @@ func (l *lane) drive(ctx context.Context, clk clock.Clock, c Caller, end time.Ti
 			}
 		} else {
 			// A latency beyond the end of the scale would be an error; the call's deadline lies there.
-			_ = l.hist.RecordValue(min(after.Sub(before).Microseconds(), maxLatency))
+			_ = l.hist.RecordValue(min(cmp.Or(sizes.Took, after.Sub(before)).Microseconds(), maxLatency))
+			l.calls += int64(max(sizes.Count, 1))
 			l.request += int64(sizes.Request)
 			l.answer += int64(sizes.Answer)
 		}
@@ -160,6 +163,7 @@ func sum(lanes []*lane, took time.Duration) *Result {
 	var request, answer int64
 	for _, l := range lanes {
 		all.Merge(l.hist)
+		res.Calls += l.calls
 		res.Failed += l.failed
 		request += l.request
 		answer += l.answer
@@ -167,7 +171,6 @@ func sum(lanes []*lane, took time.Duration) *Result {
 			res.FirstError = l.first.Error()
 		}
 	}
-	res.Calls = all.TotalCount()
 	res.P50Micros = float64(all.ValueAtQuantile(50))
 	res.P99Micros = float64(all.ValueAtQuantile(99))
 	if res.Calls > 0 {

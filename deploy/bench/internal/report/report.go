@@ -24,6 +24,8 @@ type Round struct {
 	// CPU is the server's processor time for each call, in microseconds, and LoadCPU the load process's.
 	CPU     float64
 	LoadCPU float64
+	// BesideCPU is that of a further service, where one has a part in it.
+	BesideCPU float64
 }
 
 // Row is what becomes of the rounds of one measured thing. Its JSON is a contract with whoever reads `--json`.
@@ -47,6 +49,8 @@ type Row struct {
 	// LoadCPU and BaselineLoadCPU are the load process's, which shares the processors with the servers.
 	LoadCPU         float64 `json:"load_cpu_us"`
 	BaselineLoadCPU float64 `json:"baseline_load_cpu_us"`
+	// BesideCPU is the processor time for each call of a further service that has a part in it.
+	BesideCPU float64 `json:"beside_cpu_us,omitempty"`
 	// RequestBytes and ResponseBytes are the sizes of both.
 	RequestBytes  int `json:"request_bytes"`
 	ResponseBytes int `json:"response_bytes"`
@@ -82,6 +86,7 @@ func Summarise(name, baseline string, rounds, beside []Round) Row {
 		P99: median(rounds, func(r Round) float64 { return r.P99 }),
 		CPU: median(rounds, func(r Round) float64 { return r.CPU }), LoadCPU: median(rounds, func(r Round) float64 { return r.LoadCPU }),
 	}
+	row.BesideCPU = median(rounds, func(r Round) float64 { return r.BesideCPU })
 	row.BaselineRPS, row.BaselineCPU, row.BaselineLoadCPU = row.RPS, row.CPU, row.LoadCPU
 	if len(beside) == 0 {
 		return row
@@ -143,8 +148,8 @@ func (r Report) Table(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	say.F(tw, "what\tpersons\trequests/s\tbaseline/s\tratio\tp50 ms\tp99 ms\tp99 ratio\tCPU us: server+load\tbaseline\tbytes in/out\t\n")
 	for _, row := range r.Results {
-		say.F(tw, "%s\t%s\t%.0f\t%.0f\t%.3f\t%.2f\t%.2f\t%.2f\t%.1f+%.1f\t%.1f+%.1f\t%d/%d\t\n", row.Name, count(row.Persons), row.RPS,
-			row.BaselineRPS, row.Ratio, row.P50, row.P99, row.P99Ratio, row.CPU, row.LoadCPU,
+		say.F(tw, "%s\t%s\t%.0f\t%.0f\t%.3f\t%.2f\t%.2f\t%.2f\t%s\t%.1f+%.1f\t%d/%d\t\n", row.Name, count(row.Persons), row.RPS,
+			row.BaselineRPS, row.Ratio, row.P50, row.P99, row.P99Ratio, row.cpu(),
 			row.BaselineCPU, row.BaselineLoadCPU, row.RequestBytes, row.ResponseBytes)
 	}
 	if len(r.Services) > 0 {
@@ -158,6 +163,15 @@ func (r Report) Table(w io.Writer) error {
 		return fmt.Errorf("write report: %w", err)
 	}
 	return nil
+}
+
+// cpu is the processor time of server and load, and of a further service.
+func (r Row) cpu() string {
+	out := fmt.Sprintf("%.1f+%.1f", r.CPU, r.LoadCPU)
+	if r.BesideCPU > 0 {
+		out += fmt.Sprintf("+%.1f", r.BesideCPU)
+	}
+	return out
 }
 
 func count(n int) string {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"samvirke.dev/deploy/bench/internal/load"
@@ -60,6 +61,9 @@ func together(ctx context.Context, in Stage, names []string, f fill) (_ *Running
 		return nil, err
 	}
 	for _, p := range suite.Programs() {
+		if slices.Contains(in.idle, p.Name) {
+			continue
+		}
 		file := in.Profile
 		if file != "" && p.Name != name {
 			file += "." + p.Name

@@ -19,6 +19,8 @@ type Service struct {
 	Calls []string
 	// Baseline is what the calls are measured against: the echo when empty, or load.CallEchoREST.
 	Baseline string
+	// Special are calls that are measured in another way than the rest.
+	Special map[string]Special
 	// Sized says that the size of its store matters, so that it takes part in a comparison of sizes.
 	Sized bool
 	// Start runs in the benchmark's own process: it starts the service as a process of its own, with Stage.Persons persons, and
@@ -26,6 +28,16 @@ type Service struct {
 	Start func(ctx context.Context, s Stage) (*Running, error)
 	// Prepare runs in the load process, when it is connected.
 	Prepare load.Prepare
+}
+
+// Special is how a call is measured.
+type Special struct {
+	// InFlight is how many lanes make it.
+	InFlight int
+	// Baseline is a call of the same service against which it is measured.
+	Baseline string
+	// Alone says that it is measured against nothing.
+	Alone bool
 }
 
 // Stage is what a service is started for.
@@ -37,7 +49,8 @@ type Stage struct {
 	Calls    []string
 	Progress io.Writer
 
-	registers bool // whether simulated registers are connected
+	registers bool     // whether simulated registers are connected
+	idle      []string // services that are prepared but do not run
 }
 
 // Running is a service that serves.
@@ -47,11 +60,15 @@ type Running struct {
 	Connect load.Connect  // address, server and certificates; the rest is filled in
 	Data    any           // for Prepare, as JSON
 	Close   func(ctx context.Context) error
+	// Before, if set, is called before each round of a call, or of a baseline that is a call of the service.
+	Before func(ctx context.Context, call string) error
+	// Beside is the process of a further service whose processor time is told, 0 for none.
+	Beside int
 }
 
 // All are the services, in the order of the report.
 func All() []Service {
-	return []Service{identityService(), followedService(), gatewayService(), insuranceService(), transferService()}
+	return []Service{identityService(), followedService(), gatewayService(), insuranceService(), transferService(), ledgerService(), shippingService()}
 }
 
 // Prepares are what the load process needs of them.

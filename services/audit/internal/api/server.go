@@ -3,6 +3,7 @@ package api
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -17,13 +18,14 @@ import (
 
 // UseCases is what the service can do.
 type UseCases interface {
-	Ingest(ctx context.Context, service string, records [][]byte) (int, error)
+	Sequence() *core.Sequence
 	Receipt(ctx context.Context, reader core.Reader, event [16]byte, item uint32) (core.Receipt, error)
 	List(ctx context.Context, reader core.Reader, f core.Filter) ([]core.Entry, store.Key, error)
 	Verify(ctx context.Context, shard uint32, first uint64, outside []byte) (core.Verified, error)
 	Export(ctx context.Context, reader core.Reader, year int, after store.Key, limit int) ([]core.Receipt, store.Key, error)
 	RequestAccess(ctx context.Context, reader core.Reader, id string, reason int32) error
 	ApproveAccess(ctx context.Context, reader core.Reader, id string) (time.Time, error)
+	RecordRestore(ctx context.Context, reader core.Reader, r core.Restore) (time.Time, error)
 	Opened(ctx context.Context, reader core.Reader, id string) (store.Access, error)
 }
 
@@ -45,6 +47,7 @@ type Deps struct {
 type Server struct {
 	auditv1.UnimplementedIngestServiceServer
 	auditv1.UnimplementedLedgerServiceServer
+	auditv1.UnimplementedRestoreServiceServer
 	auditv1.UnimplementedAuditorServiceServer
 
 	d Deps
@@ -53,10 +56,15 @@ type Server struct {
 // New returns the server.
 func New(d Deps) *Server { return &Server{d: d} }
 
+// shipAhead is how many batches of a stream are worked on at once: as many as a sender has under way, half of which become durable while the
+// others are prepared.
+const shipAhead = 16
+
 // Ship implements auditv1.IngestServiceServer.
 func (s *Server) Ship(stream grpc.BidiStreamingServer[auditv1.ShipRequest, auditv1.ShipResponse]) error {
-	return rpc.Each(stream, func(ctx context.Context, req *auditv1.ShipRequest) (*auditv1.ShipResponse, error) {
-		stored, err := s.d.UseCases.Ingest(ctx, s.d.Writer(ctx), req.GetRecords())
+	sequence := s.d.UseCases.Sequence()
+	return rpc.EachAhead(stream, shipAhead, func(ctx context.Context, n uint64, req *auditv1.ShipRequest) (*auditv1.ShipResponse, error) {
+		stored, err := sequence.Ingest(ctx, n, s.d.Writer(ctx), req.GetRecords())
 		if err != nil {
 			return nil, failure(err)
 		}
@@ -165,4 +173,15 @@ func (s *Server) ApproveAccess(ctx context.Context, req *auditv1.ApproveAccessRe
 	}
 	s.d.Approved(ctx, reader.Employee)
 	return &auditv1.ApproveAccessResponse{ExpiresAt: timestamppb.New(expires)}, nil
+}
+
+// RecordRestore implements auditv1.RestoreServiceServer.
+func (s *Server) RecordRestore(ctx context.Context, req *auditv1.RecordRestoreRequest) (*auditv1.RecordRestoreResponse, error) {
+	at, err := s.d.UseCases.RecordRestore(ctx, s.d.Reader(ctx), core.Restore{
+		Service: req.GetService(), Backup: req.GetBackupTime().AsTime(), Reason: strings.TrimPrefix(req.GetReason().String(), "RESTORE_REASON_"),
+	})
+	if err != nil {
+		return nil, failure(err)
+	}
+	return &auditv1.RecordRestoreResponse{RecordedAt: timestamppb.New(at)}, nil
 }

@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/binary"
 	"fmt"
 	"time"
@@ -17,12 +16,14 @@ type batcher = *sqlkit.Batcher[*shipment]
 
 // shipment is one writer's batch.
 type shipment struct {
-	rows   []store.Row
-	stored int // known when the batch is durable
+	sequence *Sequence
+	rows     []store.Row
+	stored   int   // known when the batch is durable
+	err      error // of this batch alone
 }
 
 // maxJoined bounds how many batches share a transaction, so that none waits long.
-const maxJoined = 8
+const maxJoined = 16
 
 func newBatcher(ctx context.Context, flush func(context.Context, []*shipment) error) batcher {
 	return sqlkit.NewBatcher(ctx, sqlkit.BatchConfig{MaxBatch: maxJoined, MaxQueue: 64}, flush)
@@ -32,20 +33,7 @@ func newBatcher(ctx context.Context, flush func(context.Context, []*shipment) er
 // there already are not kept twice; it tells how many were new. All or nothing: one record that can't be kept refuses the batch. Errors:
 // ErrWriter, record.ErrInvalid.
 func (s *Service) Ingest(ctx context.Context, service string, raws [][]byte) (int, error) {
-	b := &shipment{rows: make([]store.Row, len(raws))}
-	salts := make([]byte, len(raws)*proofs.Parts*proofs.SaltSize)
-	_, _ = rand.Read(salts) // never fails
-	now := s.Clock.Now()
-	for i, raw := range raws {
-		own := salts[i*proofs.Parts*proofs.SaltSize:][:proofs.Parts*proofs.SaltSize]
-		if err := s.prepare(&b.rows[i], service, raw, own, now); err != nil {
-			return 0, err
-		}
-	}
-	if err := s.batch.Add(ctx, b); err != nil {
-		return 0, err
-	}
-	return b.stored, nil
+	return s.Sequence().Ingest(ctx, 0, service, raws)
 }
 
 // prepare turns an encoded record into a row.
@@ -86,35 +74,41 @@ func associated(row *store.Row) []byte {
 	return binary.BigEndian.AppendUint32(append(make([]byte, 0, len(row.Event)+4), row.Event[:]...), row.Item)
 }
 
-// flush makes queued batches durable in one transaction, at the end of the shard of the present month.
+// flush makes queued batches durable in one transaction, at the end of the shard of the present month. Batches behind one of their sequence
+// that was not kept are not kept either.
 func (s *Service) flush(ctx context.Context, batches []*shipment) error {
-	shard, err := s.shard(ctx)
-	if err != nil {
-		return err
-	}
-	if len(batches) == 1 {
-		batches[0].stored, err = s.Store.Append(ctx, shard, batches[0].rows)
-	} else {
-		err = s.flushMany(ctx, shard, batches)
-	}
-	if err == nil {
-		s.Ledger.Wake()
-	}
-	return err
-}
-
-func (s *Service) flushMany(ctx context.Context, shard uint32, batches []*shipment) error {
+	var whole []*shipment
 	var rows []store.Row
 	for _, b := range batches {
-		rows = append(rows, b.rows...)
+		if b.sequence.broken {
+			b.err = errBehind
+			continue
+		}
+		whole, rows = append(whole, b), append(rows, b.rows...)
 	}
-	stored, err := s.Store.Append(ctx, shard, rows)
-	for _, b := range batches {
+	if len(whole) == 0 {
+		return nil
+	}
+	stored, err := s.append(ctx, rows)
+	for _, b := range whole {
+		b.sequence.broken = err != nil
 		// Which of several joined batches held a repeated record is not known; nobody acts on it.
 		b.stored = min(len(b.rows), stored)
 		stored -= b.stored
 	}
 	return err
+}
+
+func (s *Service) append(ctx context.Context, rows []store.Row) (int, error) {
+	shard, err := s.shard(ctx)
+	if err != nil {
+		return 0, err
+	}
+	stored, err := s.Store.Append(ctx, shard, rows)
+	if err == nil {
+		s.Ledger.Wake()
+	}
+	return stored, err
 }
 
 // shard returns the shard that takes records now: year and month, but never an earlier one than was used before, so that a clock that is set

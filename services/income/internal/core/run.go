@@ -62,17 +62,21 @@ func (s *Service) WorkRun(ctx context.Context, id ID, controller string) error {
 			return err
 		}
 	}
+	var next *Chunk // claimed already
 	for ctx.Err() == nil {
-		now := s.now()
-		chunk, ok, err := s.d.Store.Claim(ctx, id, now, now.Add(s.d.Lease))
-		if err != nil {
-			return err
+		if next == nil {
+			now := s.now()
+			chunk, ok, err := s.d.Store.Claim(ctx, id, now, now.Add(s.d.Lease))
+			if err != nil {
+				return err
+			}
+			if !ok {
+				_, err := s.d.Store.Complete(ctx, id, s.now())
+				return err
+			}
+			next = &chunk
 		}
-		if !ok {
-			_, err := s.d.Store.Complete(ctx, id, s.now())
-			return err
-		}
-		if err := s.chunk(ctx, run, chunk); err != nil {
+		if next, err = s.chunk(ctx, run, *next); err != nil {
 			return err
 		}
 	}
@@ -82,45 +86,46 @@ func (s *Service) WorkRun(ctx context.Context, id ID, controller string) error {
 // attempts is how often a chunk is tried when single members are matched on their own beside it.
 const attempts = 5
 
-// chunk matches the members of a chunk. Register answers, decisions, audit records and the mark that the chunk is done are one
-// transaction: after a crash either all of it is there, or the chunk is done anew.
-func (s *Service) chunk(ctx context.Context, run Run, c Chunk) error {
+// chunk matches the members of a chunk and claims the next one, which is nil when none is free. Register answers, decisions, audit records,
+// the mark that the chunk is done and the claim are one transaction: after a crash either all of it is there, or the chunk is done anew.
+func (s *Service) chunk(ctx context.Context, run Run, c Chunk) (next *Chunk, err error) {
 	for attempt := 1; ; attempt++ {
-		err := s.tryChunk(ctx, run, c)
+		next, err := s.tryChunk(ctx, run, c)
 		switch {
 		case errors.Is(err, ErrDone): // the lease ran out, and another replica was faster
-			return nil
+			return nil, nil
 		case !errors.Is(err, ErrChanged) || attempt == attempts:
-			return err
+			return next, err
 		}
 	}
 }
 
-func (s *Service) tryChunk(ctx context.Context, run Run, c Chunk) error {
+func (s *Service) tryChunk(ctx context.Context, run Run, c Chunk) (next *Chunk, err error) {
 	started := s.now()
 	subjects, err := s.d.Store.Subjects(ctx, run.Controller, run.Month, c.From, c.To)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	asked, err := s.ask(ctx, run, subjects)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	f := s.frame(run.Month, run.ID, "")
 	made, records, tallies, err := s.decideAll(f, run.Controller, subjects)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	sealed, err := s.d.Store.Seal(run.Controller, made)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	audit, err := s.d.Records.Seal(Work{Name: "income.match", Controller: run.Controller, Kind: Matching, Started: started}, records)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return s.d.Store.InTx(ctx, func(ctx context.Context) error {
-		if err := s.d.Store.Finish(ctx, run.ID, c, tallies, s.now()); err != nil {
+	err = s.d.Store.InTx(ctx, func(ctx context.Context) error {
+		now := s.now()
+		if err := s.d.Store.Finish(ctx, run.ID, c, tallies, now); err != nil {
 			return err
 		}
 		if err := s.d.Store.PutAnswers(ctx, run.Controller, run.Month, asked.members, asked.answers); err != nil {
@@ -129,8 +134,19 @@ func (s *Service) tryChunk(ctx context.Context, run Run, c Chunk) error {
 		if err := s.d.Store.Write(ctx, sealed); err != nil {
 			return err
 		}
-		return s.d.Records.Write(ctx, audit)
+		if err := s.d.Records.Write(ctx, audit); err != nil {
+			return err
+		}
+		claimed, ok, err := s.d.Store.Claim(ctx, run.ID, now, now.Add(s.d.Lease))
+		if next = nil; ok {
+			next = &claimed
+		}
+		return err
 	})
+	if err != nil {
+		return nil, err
+	}
+	return next, nil
 }
 
 // decideAll applies the rule to all subjects.

@@ -81,9 +81,6 @@ func (s *Store) Complete(ctx context.Context, run core.ID, at time.Time) (bool, 
 	return n == 1, err
 }
 
-// planPage is how many members are looked at in one query while a run is planned.
-const planPage = 20_000
-
 // Plan implements core.RunStore. Members who come while it runs may be left out: they are matched on their own.
 func (s *Store) Plan(ctx context.Context, r core.Run, size int) error {
 	fund, err := s.fund(ctx, r.Controller)
@@ -109,36 +106,33 @@ func (s *Store) Plan(ctx context.Context, r core.Run, size int) error {
 
 const chunkWidth = 7
 
-// cut cuts the members of a month into chunks.
+// cut cuts the members of a month into chunks of size members; only the last of each is read.
 func (s *Store) cut(ctx context.Context, fund int64, r core.Run, size int) (args []any, total int64, err error) {
-	var first, last, members, number int64
-	flush := func() {
-		if members > 0 {
-			args = append(args, r.ID[:], number, first, last, members, int64(0), int64(0))
-			number, total, members = number+1, total+members, 0
-		}
+	const (
+		full = `SELECT member FROM member_month WHERE fund = $1 AND month = $2 AND member > $3 ORDER BY member LIMIT 1 OFFSET $4`
+		rest = `SELECT count(*), COALESCE(max(member), 0) FROM member_month WHERE fund = $1 AND month = $2 AND member > $3`
+	)
+	var after, last, members int64
+	add := func() {
+		args = append(args, r.ID[:], int64(len(args)/chunkWidth), after+1, last, members, int64(0), int64(0))
+		total += members
+		after = last
 	}
-	const query = `SELECT member FROM member_month WHERE fund = $1 AND month = $2 AND member > $3 ORDER BY member LIMIT $4`
-	for after, more := int64(0), true; more; {
-		more = false
-		err := s.each(ctx, query, []any{fund, int64(r.Month), after, planPage}, func(rows *sqlkit.Rows) error {
-			if err := rows.Scan(&last); err != nil {
-				return err
-			}
-			if members == 0 {
-				first = last
-			}
-			members, after, more = members+1, last, true
-			if members == int64(size) {
-				flush()
-			}
-			return nil
-		})
+	for members = int64(size); ; add() {
+		err := s.db.QueryRow(ctx, full, fund, int64(r.Month), after, size-1).Scan(&last)
+		if errors.Is(err, sqlkit.ErrNotFound) {
+			break
+		}
 		if err != nil {
 			return nil, 0, err
 		}
 	}
-	flush()
+	if err := s.db.QueryRow(ctx, rest, fund, int64(r.Month), after).Scan(&members, &last); err != nil {
+		return nil, 0, err
+	}
+	if members > 0 {
+		add()
+	}
 	return args, total, nil
 }
 
