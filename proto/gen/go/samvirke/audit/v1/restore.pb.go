@@ -17,7 +17,6 @@ import (
 	reflect "reflect"
 	v1 "samvirke.dev/proto/gen/go/samvirke/common/v1"
 	_ "samvirke.dev/proto/gen/go/samvirke/options/v1"
-	_ "samvirke.dev/proto/gen/go/samvirke/vocabulary/v1"
 	sync "sync"
 	unsafe "unsafe"
 )
@@ -213,7 +212,7 @@ var File_samvirke_audit_v1_restore_proto protoreflect.FileDescriptor
 
 const file_samvirke_audit_v1_restore_proto_rawDesc = "" +
 	"\n" +
-	"\x1fsamvirke/audit/v1/restore.proto\x12\x11samvirke.audit.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fsamvirke/common/v1/common.proto\x1a!samvirke/options/v1/options.proto\x1a'samvirke/vocabulary/v1/vocabulary.proto\"\xb9\x02\n" +
+	"\x1fsamvirke/audit/v1/restore.proto\x12\x11samvirke.audit.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fsamvirke/common/v1/common.proto\x1a!samvirke/options/v1/options.proto\"\xb9\x02\n" +
 	"\x14RecordRestoreRequest\x12J\n" +
 	"\acontext\x18\x01 \x01(\v2\".samvirke.common.v1.RequestContextB\f\xbaH\x03\xc8\x01\x01\x8a\xe2\x18\x02\b\x02R\acontext\x12J\n" +
 	"\x06reason\x18\x02 \x01(\x0e2 .samvirke.audit.v1.RestoreReasonB\x10\xbaH\a\x82\x01\x04\x10\x01 \x00\x8a\xe2\x18\x02\b\x02R\x06reason\x129\n" +
