@@ -4,6 +4,8 @@
 //	go run ./deploy/bench                              all calls, 100 000 persons
 //	go run ./deploy/bench --only identity.VerifyIdentity --json
 //	go run ./deploy/bench --only identity              all calls of one service
+//	go run ./deploy/bench --only ledger               records/s of the ledger beside bare Tessera, receipts from the event, checks of proofs
+//	go run ./deploy/bench --only shipping             look-ups while records are shipped and while they wait
 //	go run ./deploy/bench month                        a month of 10 000, 100 000 and 1 000 000 members beside one SQL statement
 //	go run ./deploy/bench --compare                    the same look-ups against 1 000, 100 000 and 1 000 000 persons
 //

@@ -100,6 +100,7 @@ func (p *Parts) Register(s *rpc.Server) {
 	auditv1.RegisterIngestServiceServer(s.Registrar(), p.api)
 	auditv1.RegisterLedgerServiceServer(s.Registrar(), p.api)
 	auditv1.RegisterAuditorServiceServer(s.Registrar(), p.api)
+	auditv1.RegisterRestoreServiceServer(s.Registrar(), p.api)
 }
 
 // Components are what runs beside the calls.
@@ -187,4 +188,14 @@ func (a alerts) Access(ctx context.Context, access store.Access) {
 	}
 	a.log.WarnContext(ctx, "break-glass access", "alert", "break-glass", "state", state, "access_id", access.ID, "organisation", access.Organisation,
 		"controller", access.Owner, "reason", auditv1.AccessReason(access.Reason).String())
+}
+
+// Restore implements core.Alerts. What is restored and why stand in the call's record like a decision: which service as its rule, the
+// backup's moment as its version.
+func (a alerts) Restore(ctx context.Context, r core.Restore) {
+	audit.Rule(ctx, &auditv1.RuleDecision{
+		RuleId: "IT-RESTORE-" + r.Service, RuleVersion: r.Backup.UTC().Format(time.RFC3339), Outcome: r.Reason,
+	})
+	a.log.WarnContext(ctx, "data are being restored from a backup", "alert", "restore", "service", r.Service, "backup_time", r.Backup,
+		"organisation", r.Organisation, "controller", r.Controller, "reason", r.Reason)
 }

@@ -342,10 +342,10 @@ func TestPermissions(t *testing.T) {
 	w.kept(r)
 	id, err := w.auditor(auditor).RequestAccess(t.Context(), &auditv1.RequestAccessRequest{Context: contextFor(fund, "rev-9"), Reason: auditv1.AccessReason_ACCESS_REASON_ORDER})
 	must(t, err)
-	controllers := map[string]string{"fund": fund, "agency": agency, "auditor of the fund": fund, "organisation without agreement": nobody}
+	controllers := map[string]string{"fund": fund, "agency": agency, "auditor of the fund": fund, "IT department of the fund": fund, "organisation without agreement": nobody}
 	callers := []suitetest.Caller{}
 	for _, c := range []struct{ name, org string }{
-		{"fund", fund}, {"agency", agency}, {"auditor of the fund", auditor}, {"organisation without agreement", nobody},
+		{"fund", fund}, {"agency", agency}, {"auditor of the fund", auditor}, {"IT department of the fund", department}, {"organisation without agreement", nobody},
 	} {
 		country, number, _ := strings.Cut(c.org, ":")
 		callers = append(callers, suitetest.Caller{Name: c.name, TLS: w.ClientTLS(w.CA.Organisation(country, number, "caseworker"))})
@@ -367,6 +367,7 @@ func TestPermissions(t *testing.T) {
 				exportYear:                             &auditv1.ExportYearRequest{Context: why, Year: int32(clock.System().Now().UTC().Year())},
 				requestAccess:                          &auditv1.RequestAccessRequest{Context: why, Reason: auditv1.AccessReason_ACCESS_REASON_ORDER},
 				approveAccess:                          &auditv1.ApproveAccessRequest{Context: why, AccessId: id.GetAccessId()},
+				recordRestore:                          restoreOf(why),
 				"samvirke.audit.v1.IngestService/Ship": &auditv1.ShipRequest{Records: [][]byte{raw}},
 			}[method.Name]
 		},

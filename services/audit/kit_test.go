@@ -47,6 +47,7 @@ const (
 	auditor    = "DK:40000036"
 	supervisor = "DK:50000045"
 	nobody     = "DK:60000054"
+	department = "DK:70000063" // the IT department
 )
 
 const origin = "samvirke.example/ledger"
@@ -60,6 +61,7 @@ const (
 	exportYear    = "samvirke.audit.v1.AuditorService/ExportYear"
 	requestAccess = "samvirke.audit.v1.AuditorService/RequestAccess"
 	approveAccess = "samvirke.audit.v1.AuditorService/ApproveAccess"
+	recordRestore = "samvirke.audit.v1.RestoreService/RecordRestore"
 )
 
 func partyRPCs() []string { return []string{getReceipt, listExchanges} }
@@ -72,7 +74,7 @@ func deal(org, controller, role string, rpcs ...string) (file, text string) {
 	type m = map[string]any
 	fields := map[string][]string{
 		getReceipt: {"receipt"}, listExchanges: {"exchanges"}, queryAudit: {"records"}, verifyLedger: {"fault"}, exportYear: {"receipts"},
-		requestAccess: {"access_id"}, approveAccess: {"expires_at"},
+		requestAccess: {"access_id"}, approveAccess: {"expires_at"}, recordRestore: {"recorded_at"},
 	}
 	var grants []m
 	for _, rpc := range rpcs {
@@ -102,6 +104,7 @@ func deals() map[string]string {
 	add(agency, agency, "ROLE_AGENCY", partyRPCs()...)
 	add(auditor, fund, "ROLE_AUDITOR", auditorRPCs()...)
 	add(supervisor, fund, "ROLE_SUPERVISOR", auditorRPCs()...)
+	add(department, fund, "ROLE_IT_RESTORE", recordRestore)
 	return out
 }
 

@@ -137,8 +137,9 @@ func TestDatabaseFull(t *testing.T) {
 			failed++
 			want(t, err, codes.Unavailable, "AUDIT_UNAVAILABLE")
 		}
-		if got := events(w) - before; got != int64(fine) {
-			t.Errorf("%d answered calls left %d events", fine, got)
+		// Where a change finds no room, the shorter record of its refusal may.
+		if got := events(w) - before; got < int64(fine) || got > int64(fine+failed) {
+			t.Errorf("%d answered and %d refused calls left %d events", fine, failed, got)
 		}
 		refused += failed
 		return fine == 0 || t.Failed()

@@ -80,7 +80,7 @@ func stateOf(t *testing.T, what string, d *incomev1.Decision, want incomev1.Deci
 // The timing of domain B.1: posted on 14 April, no answer by the 21st, decided from the 22nd; with the four answers, the guidance in
 // Danish, and a record of the decision.
 //
-// covers: MIN-15 DFH-38
+// covers: MIN-15 MIN-17 DFH-38
 func TestSilenceDecidesOnTheEighthDay(t *testing.T) {
 	t.Parallel()
 	w := start(t, func(s *setup) { s.idle = true })
@@ -200,7 +200,7 @@ func TestRemarkSurvivesACorrection(t *testing.T) {
 
 // A manual review is never refused, in no state; it makes a new decision, and the automatic one stays readable.
 //
-// covers: MIN-15
+// covers: MIN-15 MIN-18
 func TestManualReviewIsNeverRefused(t *testing.T) {
 	t.Parallel()
 	w := start(t, func(s *setup) { s.idle = true })
@@ -233,7 +233,7 @@ func TestManualReviewIsNeverRefused(t *testing.T) {
 // A complaint is decided by a person, another than the one before; what is not fully upheld is forwarded; a late one is received, too; the
 // decision stays in force meanwhile.
 //
-// covers: MIN-15
+// covers: MIN-15 DFH-39
 func TestComplaint(t *testing.T) {
 	t.Parallel()
 	w := start(t, func(s *setup) { s.idle = true })

@@ -15,9 +15,10 @@ import (
 
 // cohortMember is a member in a row of a cohort.
 type cohortMember[T any] struct {
-	Index     int  `json:"index"`
-	Protected bool `json:"protected"`
-	Row       T    `json:"row"`
+	Index     int    `json:"index"`
+	Person    string `json:"number"`
+	Protected bool   `json:"protected"`
+	Row       T      `json:"row"`
 }
 
 // cohort reads members of the generator (deploy/generate) with what must come of them: made from the tables of domain.md, by other code
@@ -97,7 +98,7 @@ func (k *karens) months(in []benefitMonth) (out []*incomev1.BenefitMonth) {
 // The § 56a cohort: every row of B.2 over the wire in its own months, and again with what is known later; asked again, nothing is new. A
 // protected member's decisions are for a person.
 //
-// covers: DFH-36 MIN-15 MIN-16
+// covers: DFH-36 MIN-15
 func TestWaitingDayCohort(t *testing.T) {
 	t.Parallel()
 	w := start(t, func(s *setup) { s.idle = true })

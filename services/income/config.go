@@ -36,7 +36,8 @@ type Automation struct {
 
 // SE are the Swedish rules.
 type SE struct {
-	IncomeCondition bool `yaml:"income_condition" class:"public" doc:"decide the Swedish income condition (domain rule B.12)"`
+	IncomeCondition bool   `yaml:"income_condition" class:"public" doc:"decide the Swedish income condition (domain rule B.12)"`
+	AGI             string `yaml:"agi" class:"internal" doc:"folder in which the tax agency's declarations (AGI) arrive: below it one folder a fund, such as SE-8020000017, with *.xml files, each renamed to that when it is whole; empty for none"`
 }
 
 // Complaint says who decides complaints.
@@ -78,6 +79,9 @@ func (c Config) Validate() error {
 	}
 	if _, err := c.areas(); err != nil {
 		problems = append(problems, err)
+	}
+	if c.SE.AGI != "" && !c.SE.IncomeCondition {
+		problems = append(problems, errors.New("se.agi: is of no use while se.income_condition is off"))
 	}
 	r := c.Run
 	if r.Chunk < 1 || r.Chunk > 20_000 || r.Workers < 1 || r.Workers > c.Jobs.Workers || r.Ask < 1 {

@@ -84,6 +84,7 @@ type Parts struct {
 	jobs    *jobs.Jobs
 	resume  time.Duration
 	log     *slog.Logger
+	inbox   *agiInbox // nil for none
 }
 
 // pageLife is how long a page token is good for.
@@ -132,6 +133,7 @@ func NewParts(ctx context.Context, cfg Config, d Deps) (*Parts, error) {
 	}
 	w.UseCases = p.service
 	numbering := core.Numbering{Production: cfg.Environment == "production", Published: cfg.TestPersons}
+	p.inbox = cfg.SE.inbox(p.service, numbering, d.Log)
 	p.api, err = api.New(api.Deps{
 		Service: p.service, Caller: caller, Item: audit.WithItem, EventID: eventID, Organisation: organisation, Number: numbering.Canonical,
 		Tokens: page.NewCodec[api.Position](token, d.Clock, pageLife), Now: d.Clock.Now, Poll: cfg.Run.Watch,
@@ -153,6 +155,9 @@ func (p *Parts) Register(s *rpc.Server) {
 func (p *Parts) Work(ctx context.Context) error {
 	var looking sync.WaitGroup
 	looking.Go(func() { p.look(ctx) })
+	if p.inbox != nil {
+		looking.Go(func() { p.inbox.watch(ctx, p.resume) })
+	}
 	defer looking.Wait()
 	return p.jobs.Run(ctx)
 }

@@ -44,6 +44,7 @@ func transferChapter(ctx context.Context, t *teller) error {
 	steps = append(steps, danish.rejected()...)
 	steps = append(steps, danish.corrected()...)
 	steps = append(steps, danish.delivered()...)
+	steps = append(steps, danish.wavered()...)
 	steps = append(steps, swedish.withdrawn()...)
 	return t.run(ctx, append(steps, swedish.moved()...))
 }
@@ -122,7 +123,7 @@ func (m *moving) send(title string) step {
 	})
 }
 
-// sees waits until a fund's record is in a state; every look leaves its record, the last one is shown.
+// sees waits until a fund's record is in a state and also says what it must; every look leaves its record, the last one is shown.
 func (m *moving) sees(title string, who stack.Caller, want transferv1.TransferState, also func(*transferv1.GetTransferResponse) (string, error)) step {
 	return m.act(title, who, "GetTransfer", func(ctx context.Context, c transferv1.TransferServiceClient, why *commonv1.RequestContext, trailer grpc.CallOption) (string, string, error) {
 		ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
@@ -132,8 +133,10 @@ func (m *moving) sees(title string, who stack.Caller, want transferv1.TransferSt
 		for {
 			out, err := c.GetTransfer(ctx, &transferv1.GetTransferRequest{Context: why, TransferId: m.id}, trailer)
 			if err == nil && out.GetTransfer().GetState() == want {
-				text, err := also(out)
-				return state(out.GetTransfer()) + text, "", err
+				var text string
+				if text, err = also(out); err == nil {
+					return state(out.GetTransfer()) + text, "", nil
+				}
 			}
 			select {
 			case <-ctx.Done():
@@ -281,21 +284,48 @@ func (m *moving) swedishPart(title string) step {
 	}})
 }
 
-// withdrawn is a Swedish member who changes her mind.
-func (m *moving) withdrawn() []step {
-	steps := m.begin("A Swedish member wants to join another fund")
-	withdraw := m.act("She takes the power of attorney back, by telephone", m.to, "WithdrawPowerOfAttorney",
+func (m *moving) withdraw(title string) step {
+	return m.act(title, m.to, "WithdrawPowerOfAttorney", func(ctx context.Context, c transferv1.TransferServiceClient, why *commonv1.RequestContext, trailer grpc.CallOption) (string, string, error) {
+		out, err := c.WithdrawPowerOfAttorney(ctx, &transferv1.WithdrawPowerOfAttorneyRequest{
+			Context: why, TransferId: m.id, Channel: transferv1.WithdrawalChannel_WITHDRAWAL_CHANNEL_PHONE,
+		}, trailer)
+		return said(out.GetTransfer(), err)
+	})
+}
+
+// wavered is a member who takes the power of attorney back when the exit is confirmed already, and then wants to move after all.
+func (m *moving) wavered() []step {
+	manual := func(want int, text string) func(out *transferv1.GetTransferResponse) (string, error) {
+		return func(out *transferv1.GetTransferResponse) (string, error) {
+			if got := len(out.GetTransfer().GetManual()); got != want {
+				return "", fmt.Errorf("a person is called in for %d reasons, not %d", got, want)
+			}
+			return text, nil
+		}
+	}
+	decide := m.act("The member calls again and wants to move after all: an employee lets the exit stand", m.from, "DecideWithdrawal",
 		func(ctx context.Context, c transferv1.TransferServiceClient, why *commonv1.RequestContext, trailer grpc.CallOption) (string, string, error) {
-			out, err := c.WithdrawPowerOfAttorney(ctx, &transferv1.WithdrawPowerOfAttorneyRequest{
-				Context: why, TransferId: m.id, Channel: transferv1.WithdrawalChannel_WITHDRAWAL_CHANNEL_PHONE,
+			out, err := c.DecideWithdrawal(ctx, &transferv1.DecideWithdrawalRequest{
+				Context: why, TransferId: m.id, Decision: transferv1.ExitDecision_EXIT_DECISION_KEEP,
 			}, trailer)
 			return said(out.GetTransfer(), err)
 		})
+	return []step{
+		m.withdraw("The member takes the power of attorney back, by telephone: too late to end the case"),
+		m.sees("No machine undoes a confirmed exit: a person is called in", m.from, transferv1.TransferState_TRANSFER_STATE_EXIT_CONFIRMED, manual(1, ", for a person")),
+		decide,
+		m.sees("The receiving fund is told: the move goes on", m.to, transferv1.TransferState_TRANSFER_STATE_EXIT_CONFIRMED, manual(0, "")),
+	}
+}
+
+// withdrawn is a Swedish member who changes her mind.
+func (m *moving) withdrawn() []step {
+	steps := m.begin("A Swedish member wants to join another fund")
 	return append(steps,
 		m.acknowledge("The releasing fund knows her"),
 		m.swedishPart("It delivers her periods of membership"),
 		m.sees("They have arrived", m.to, transferv1.TransferState_TRANSFER_STATE_DATA_DELIVERED, nothingMore),
-		withdraw,
+		m.withdraw("She takes the power of attorney back, by telephone"),
 		m.sees("The case ends, and what came through it is erased, with a certificate", m.to, transferv1.TransferState_TRANSFER_STATE_WITHDRAWN,
 			func(out *transferv1.GetTransferResponse) (string, error) {
 				if out.GetErasure().GetParts() != 1 {

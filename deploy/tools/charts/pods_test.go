@@ -98,6 +98,36 @@ func TestLedger(t *testing.T) {
 	}
 }
 
+// The kubelet's probes of the services learn whether traffic can pass, and no other pod reaches their port.
+func TestProbes(t *testing.T) {
+	o := render(t, example(t))
+	for _, w := range o.workloads() {
+		name := strings.TrimPrefix(w.name, "prod-")
+		if name == "gateway" {
+			continue
+		}
+		c := w.pod.Spec.Containers[0]
+		for path, p := range map[string]*corev1.Probe{"/livez": c.LivenessProbe, "/readyz": c.ReadinessProbe} {
+			if g := p.HTTPGet; g == nil || g.Path != path || g.Port.StrVal != "probes" {
+				t.Errorf("%s %s: %+v", name, path, p)
+			}
+		}
+		port := slices.IndexFunc(c.Ports, func(p corev1.ContainerPort) bool { return p.Name == "probes" })
+		if listen := configuration(t, o, name)["probes"]; port < 0 || c.Ports[port].ContainerPort != 8081 || listen != "0.0.0.0:8081" {
+			t.Errorf("%s: ports %v, listens at %v", name, c.Ports, listen)
+		}
+	}
+	for _, p := range o.policies {
+		for _, in := range p.Spec.Ingress {
+			for _, port := range in.Ports {
+				if port.Port.IntValue() == 8081 {
+					t.Errorf("%s opens the port of the probes", p.Name)
+				}
+			}
+		}
+	}
+}
+
 // The gateway has no database and no agreements; its probes ask it over HTTPS at the listener that wants no certificate.
 func TestGateway(t *testing.T) {
 	o := render(t, example(t))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,9 +30,14 @@ func TestServes(t *testing.T) {
 	t.Parallel()
 	vaulttest.Each(t, func(t *testing.T, v vaulttest.Vault) {
 		s := prepare(t, v)
+		s.cfg.Probes = freeAddr(t)
 		c, addr := s.serve()
 		conn := s.dial(addr, first)
 		within(t, 20*time.Second, "health is SERVING", func() bool { return health(t, conn) == healthv1.HealthCheckResponse_SERVING })
+		probe, err := httpGet(t, "http://"+s.cfg.Probes+"/readyz")
+		if must(t, err); probe != http.StatusNoContent {
+			t.Errorf("the probe is told %d", probe)
+		}
 		must(t, verify(t.Context(), conn, first))
 		records, _, err := c.Records.After(t.Context(), 0, 10)
 		if err != nil || len(records) != 1 || records[0].GetWriter().GetService() != "test" || records[0].GetWriter().GetInstance() != "test-1" {

@@ -29,6 +29,7 @@ type Config struct {
 	Instance    string        `yaml:"instance" class:"public" doc:"name of this instance in audit records and traces; the host name when empty"`
 	TrustDomain string        `yaml:"trust_domain" class:"public" doc:"SPIFFE trust domain of our own services"`
 	Listen      string        `yaml:"listen" class:"public" doc:"address and port of the gRPC listener; port 0 takes a free one"`
+	Probes      string        `yaml:"probes" class:"public" doc:"address and port where an orchestrator asks, over plain HTTP, whether the process lives (/livez) and whether traffic can pass (/readyz), and learns nothing else; empty for none"`
 	Reflection  bool          `yaml:"reflection" class:"public" doc:"let verified callers read the schemas from the server"`
 	Database    sqlkit.Config `yaml:"database" class:"public" doc:"the service's own database"`
 	Vault       Vault         `yaml:"vault" class:"public" doc:"the key holder"`
@@ -141,6 +142,10 @@ func (c Config) Validate() error {
 	want(err == nil, "trust_domain: want a SPIFFE trust domain")
 	_, _, err = net.SplitHostPort(c.Listen)
 	want(err == nil, "listen: want address:port")
+	if c.Probes != "" {
+		_, _, err = net.SplitHostPort(c.Probes)
+		want(err == nil, "probes: want address:port or nothing")
+	}
 	want(strings.HasPrefix(c.Vault.Address, "https://"), "vault.address: want an https URL")
 	want(c.Vault.CAFile != "", "vault.ca_file: want the anchors of Vault's certificate")
 	want(c.Vault.RoleIDFile != "" && c.Vault.SecretIDFile != "", "vault.role_id_file, vault.secret_id_file: want the files of an AppRole")

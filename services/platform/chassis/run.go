@@ -29,6 +29,13 @@ func (c *Chassis) Run(ctx context.Context, ready func(addr string), more ...app.
 	if err != nil {
 		return err
 	}
+	if c.cfg.Probes != "" {
+		prober, err := c.prober(ctx)
+		if err != nil {
+			return errors.Join(err, listener.Close())
+		}
+		more = append(more, prober)
+	}
 	group := app.NewGroup(app.GroupConfig{Logger: c.Log, DrainTimeout: drain + 5*time.Second}, c.components(store, listener, more)...)
 	c.Log.InfoContext(ctx, "serving", "addr", listener.Addr().String())
 	if ready != nil {

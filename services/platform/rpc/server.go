@@ -205,6 +205,12 @@ func (s *Server) SetServing(serving bool) {
 	}
 }
 
+// Serving says what health checks are told.
+func (s *Server) Serving(ctx context.Context) bool {
+	state, err := s.health.Check(ctx, &healthpb.HealthCheckRequest{})
+	return err == nil && state.GetStatus() == healthpb.HealthCheckResponse_SERVING
+}
+
 // Stop lets calls end until ctx does, then cuts them.
 func (s *Server) Stop(ctx context.Context) error {
 	s.health.Shutdown()

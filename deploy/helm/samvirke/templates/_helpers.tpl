@@ -9,6 +9,9 @@ app.kubernetes.io/name: {{ .name }}
 {{ if eq .name "gateway" }}https{{ else }}grpc{{ end }}
 {{- end }}
 
+{{/* The port at which a service answers the kubelet's probes. */}}
+{{- define "samvirke.probes" -}}8081{{- end }}
+
 {{/* Where another service of the suite listens. */}}
 {{- define "samvirke.address" -}}
 {{ .root.Release.Name }}-{{ .name }}:{{ (index .root.Values.services .name).port }}
@@ -36,6 +39,7 @@ app.kubernetes.io/name: {{ .name }}
   {{- $_ := set $own "token" (dict "key" "gateway-token") -}}
 {{- else -}}
   {{- $_ := set $own "environment" $v.environment -}}
+  {{- $_ := set $own "probes" (printf "0.0.0.0:%s" (include "samvirke.probes" .)) -}}
   {{- $_ := set $own "database" (dict
       "url" (printf "postgres://%s@%s:%v/samvirke_%s?sslmode=%s&sslrootcert=/etc/samvirke/postgres-ca/ca.pem" $v.postgres.user $v.postgres.host $v.postgres.port $name $v.postgres.sslmode)
       "password_file" "/run/samvirke/postgres/password") -}}

@@ -48,6 +48,9 @@ spec:
       imagePullPolicy: {{ $v.image.pullPolicy }}
       ports:
         - {name: {{ include "samvirke.protocol" . }}, containerPort: {{ $service.port }}, protocol: TCP}
+        {{- if ne $name "gateway" }}
+        - {name: probes, containerPort: {{ include "samvirke.probes" . }}, protocol: TCP}
+        {{- end }}
         {{- range $port, $p := $service.ports }}
         - {name: {{ $port }}, containerPort: {{ $p.port }}, protocol: TCP}
         {{- end }}
@@ -71,18 +74,18 @@ spec:
         periodSeconds: 20
         failureThreshold: 6
       {{- else }}
-      # The health service answers verified callers only, and the kubelet has no certificate: a probe sees that the port accepts
-      # connections, which the process opens when database, keys and certificate are there. What each replica thinks of itself is in
-      # its metrics; gRPC clients watch health themselves.
+      # The kubelet has no certificate, and its gRPC probe can't speak mutual TLS: the service answers its probes on a port of their own, which
+      # no network policy opens to other pods. Ready means that database, keys and certificate are well.
       startupProbe:
-        tcpSocket: {port: grpc}
+        httpGet: {port: probes, path: /livez}
         periodSeconds: 1
         failureThreshold: 60
       readinessProbe:
-        tcpSocket: {port: grpc}
+        httpGet: {port: probes, path: /readyz}
         periodSeconds: 5
+        timeoutSeconds: 3
       livenessProbe:
-        tcpSocket: {port: grpc}
+        httpGet: {port: probes, path: /livez}
         periodSeconds: 20
         failureThreshold: 6
       {{- end }}

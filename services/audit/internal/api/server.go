@@ -3,6 +3,7 @@ package api
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -24,6 +25,7 @@ type UseCases interface {
 	Export(ctx context.Context, reader core.Reader, year int, after store.Key, limit int) ([]core.Receipt, store.Key, error)
 	RequestAccess(ctx context.Context, reader core.Reader, id string, reason int32) error
 	ApproveAccess(ctx context.Context, reader core.Reader, id string) (time.Time, error)
+	RecordRestore(ctx context.Context, reader core.Reader, r core.Restore) (time.Time, error)
 	Opened(ctx context.Context, reader core.Reader, id string) (store.Access, error)
 }
 
@@ -45,6 +47,7 @@ type Deps struct {
 type Server struct {
 	auditv1.UnimplementedIngestServiceServer
 	auditv1.UnimplementedLedgerServiceServer
+	auditv1.UnimplementedRestoreServiceServer
 	auditv1.UnimplementedAuditorServiceServer
 
 	d Deps
@@ -170,4 +173,15 @@ func (s *Server) ApproveAccess(ctx context.Context, req *auditv1.ApproveAccessRe
 	}
 	s.d.Approved(ctx, reader.Employee)
 	return &auditv1.ApproveAccessResponse{ExpiresAt: timestamppb.New(expires)}, nil
+}
+
+// RecordRestore implements auditv1.RestoreServiceServer.
+func (s *Server) RecordRestore(ctx context.Context, req *auditv1.RecordRestoreRequest) (*auditv1.RecordRestoreResponse, error) {
+	at, err := s.d.UseCases.RecordRestore(ctx, s.d.Reader(ctx), core.Restore{
+		Service: req.GetService(), Backup: req.GetBackupTime().AsTime(), Reason: strings.TrimPrefix(req.GetReason().String(), "RESTORE_REASON_"),
+	})
+	if err != nil {
+		return nil, failure(err)
+	}
+	return &auditv1.RecordRestoreResponse{RecordedAt: timestamppb.New(at)}, nil
 }

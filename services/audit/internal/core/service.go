@@ -74,6 +74,8 @@ type Described struct {
 type Alerts interface {
 	// Access tells of a requested (approver "") or approved break-glass access.
 	Access(ctx context.Context, a store.Access)
+	// Restore tells of a restore that is about to be done, and notes in the call's record what and why.
+	Restore(ctx context.Context, r Restore)
 }
 
 // Deps is what the service is made of; everything is needed.

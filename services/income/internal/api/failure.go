@@ -42,6 +42,8 @@ func failure(err error) error {
 		return errs.New(commonv1.Reason_REASON_FAILED_PRECONDITION, errs.Cause(err), errs.Field("decision_id", "is in a state that does not allow it"))
 	case errors.Is(err, core.ErrSwitchedOff):
 		return errs.New(commonv1.Reason_REASON_FAILED_PRECONDITION, errs.Cause(err), errs.Detail("The rule is switched off here."))
+	case errors.Is(err, core.ErrNotInForce):
+		return errs.New(commonv1.Reason_REASON_FAILED_PRECONDITION, errs.Cause(err), errs.Field("month", "lies before the rule came into force"))
 	case errors.Is(err, core.ErrChanged):
 		return errs.New(commonv1.Reason_REASON_CONFLICT, errs.Cause(err))
 	default:

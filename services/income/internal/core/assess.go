@@ -11,7 +11,6 @@ import (
 	"samvirke.dev/services/income/internal/core/facts"
 	"samvirke.dev/services/income/internal/core/rule"
 	"samvirke.dev/services/income/internal/core/shortening"
-	"samvirke.dev/services/income/internal/core/swedish"
 	"samvirke.dev/services/income/internal/core/waiting"
 )
 
@@ -309,33 +308,4 @@ func latestAbout(all []*Decision, month civil.Month) (last *Decision) {
 		}
 	}
 	return last
-}
-
-// IncomeCondition decides the Swedish income condition. Errors: ErrSwitchedOff.
-func (s *Service) IncomeCondition(ctx context.Context, c Caller, handle facts.Handle, month civil.Month, incomes []rule.Money) (*Decision, error) {
-	s.d.Notes.Subject(ctx, subjectID(c.Controller, handle), false)
-	if !s.d.IncomeCondition {
-		return nil, ErrSwitchedOff
-	}
-	members, err := s.d.Store.Members(ctx, c.Controller, []facts.Handle{handle})
-	if err != nil {
-		return nil, err
-	}
-	earlier, err := s.d.Store.Decisions(ctx, c.Controller, members[0], IncomeCondition)
-	if err != nil {
-		return nil, err
-	}
-	d, err := s.draft(c, members[0], handle, IncomeCondition, month, incomes)
-	if err != nil {
-		return nil, err
-	}
-	r := swedish.Evaluate(incomes)
-	d.Version, d.Outcome, d.Codes = swedish.Version, string(r.Outcome), r.Codes
-	d.Figures, d.Basis.Incomes = Figures{Days: r.Days, Amount: r.Base}, incomes
-	if r.Outcome == swedish.Invalid {
-		d.Answers.DataPresent = false
-	}
-	s.conclude(d, false, false)
-	s.d.Notes.Decided(ctx, d)
-	return d, s.keep(ctx, c, earlier, []*Decision{d})
 }

@@ -201,6 +201,10 @@ func (t *teller) shortening(d *Decision) {
 
 // income tells of the Swedish condition, calculated again from the twelve months.
 func (t *teller) income(d *Decision) {
+	if d.Outcome == string(swedish.Incomplete) {
+		t.say("", "Skattemyndigheden har ikke leveret alle 12 måneder til og med %s.", "The tax agency has not delivered all twelve months up to %s.", d.Month)
+		return
+	}
 	r := swedish.Evaluate(d.Basis.Incomes)
 	if r.Outcome == swedish.Invalid {
 		return

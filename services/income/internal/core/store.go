@@ -27,6 +27,8 @@ var (
 	ErrSamePerson = errors.New("income: another person must decide")
 	// ErrSwitchedOff means that the operator has not switched the rule on.
 	ErrSwitchedOff = errors.New("income: the rule is switched off")
+	// ErrNotInForce means that the rule did not apply to the month yet.
+	ErrNotInForce = errors.New("income: the rule was not in force")
 	// ErrFuture means a day that has not come yet.
 	ErrFuture = errors.New("income: a day in the future")
 )
@@ -86,6 +88,7 @@ type Store interface {
 	Retry(ctx context.Context, day civil.Date, after ID, limit int) ([]*Decision, error)
 
 	RunStore
+	IncomeStore
 
 	// PutConsumption keeps hours of benefit that a source reports, replacing what it said about the same months, and that it has answered.
 	PutConsumption(ctx context.Context, controller string, member int64, source shortening.Source, months []Consumption) error

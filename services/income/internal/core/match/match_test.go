@@ -343,3 +343,26 @@ func TestWholePeriods(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// A full leap cycle of 400 years later everything comes out the same, and what is to be tried again lies as many days later (domain D.3).
+func TestFourHundredYearsLater(t *testing.T) {
+	t.Parallel()
+	rules := set(t)
+	rapid.Check(t, func(t *rapid.T) {
+		const months400, days400 = 400 * 12, 146_097
+		now := months().Draw(t, "month")
+		then := now
+		then.Month, then.Today = now.Month+months400, now.Today+days400
+		then.Records = slices.Clone(now.Records)
+		for i := range then.Records {
+			then.Records[i].From, then.Records[i].To = then.Records[i].From+days400, then.Records[i].To+days400
+		}
+		a, b := match.Evaluate(rules, &now), match.Evaluate(rules, &then)
+		if a.Retry != 0 {
+			a.Retry += days400
+		}
+		if a.Outcome != b.Outcome || a.Hours != b.Hours || a.Amount != b.Amount || a.Partial != b.Partial || a.Retry != b.Retry || !slices.Equal(a.Codes, b.Codes) {
+			t.Fatalf("%+v, 400 years later %+v", a, b)
+		}
+	})
+}

@@ -181,3 +181,29 @@ func TestUsedHoursDoNotCountAgain(t *testing.T) {
 		}
 	})
 }
+
+// What was deferred on a day can be applied on the same day number five years later and not on the day after; the last day of a February
+// stands for one that is missing (domain B.3 S7, B.0). 400 years later everything lies as many days later.
+func TestDeferredLapses(t *testing.T) {
+	t.Parallel()
+	rules := set(t)
+	for determined, last := range map[string]string{
+		"2026-01-31": "2031-01-31", "2026-12-31": "2031-12-31", "2024-02-29": "2029-02-28", "2027-02-28": "2032-02-28", "2026-08-31": "2031-08-31",
+		"2096-02-29": "2101-02-28", "1996-02-29": "2001-02-28",
+	} {
+		if got := shortening.LapsesAfter(rules, day(determined)); got != day(last) {
+			t.Errorf("determined %s: until %s, want %s", determined, got, last)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		const cycle = 146_097 // days
+		determined := day("2020-01-01") + civil.Date(rapid.IntRange(0, 3000).Draw(t, "day"))
+		last := shortening.LapsesAfter(rules, determined)
+		if shortening.NewPeriod(rules, determined, last) != shortening.Applied || shortening.NewPeriod(rules, determined, last+1) != shortening.Lapsed {
+			t.Fatalf("determined %s, last day %s", determined, last)
+		}
+		if got := shortening.LapsesAfter(rules, determined+cycle); got != last+cycle {
+			t.Fatalf("determined %s: until %s; 400 years later until %s", determined, last, got)
+		}
+	})
+}

@@ -3,6 +3,7 @@
 package swedish
 
 import (
+	"samvirke.dev/services/income/internal/core/civil"
 	"samvirke.dev/services/income/internal/core/rule"
 )
 
@@ -15,13 +16,16 @@ const (
 
 // The values: iaf.se on the rules from 2025-10-01 (lag 2024:506), read 2026-11-23, hi. Öre.
 const (
-	frame       = 12
-	least       = rule.Money(12_000_000) // in the frame
-	monthLeast  = rule.Money(1_100_000)  // of a month that counts
-	monthMost   = rule.Money(3_400_000)  // of a month, for the benefit's base
-	fewest      = 4                      // months that count
-	consecutive = 4
+	Frame       = 12                     // months
+	Least       = rule.Money(12_000_000) // in the frame
+	MonthLeast  = rule.Money(1_100_000)  // of a month that counts
+	MonthMost   = rule.Money(3_400_000)  // of a month, for the benefit's base
+	Fewest      = 4                      // months that count
+	Consecutive = 4
 )
+
+// FirstFrame is the last month of the first frame to which the rule applies: that of who becomes unemployed on 2025-10-01.
+func FirstFrame() civil.Month { return civil.Month(2025*12 + 9 - 1) }
 
 // Outcome is what came of it.
 type Outcome string
@@ -32,6 +36,7 @@ const (
 	Main        Outcome = "MAIN"
 	Alternative Outcome = "ALTERNATIVE"
 	None        Outcome = "NONE"
+	Incomplete  Outcome = "INCOMPLETE" // months of the frame were not delivered
 )
 
 // Result is the outcome with its figures.
@@ -48,7 +53,7 @@ type Result struct {
 // Evaluate applies the condition to the incomes of the twelve months of the frame, in order, in öre.
 func Evaluate(months []rule.Money) Result {
 	var r Result
-	if len(months) != frame {
+	if len(months) != Frame {
 		r.Codes = append(r.Codes, rule.CodeDataMissing)
 	}
 	run := 0
@@ -57,9 +62,9 @@ func Evaluate(months []rule.Money) Result {
 			r.Codes = append(r.Codes, rule.CodeRegisterNegative)
 		}
 		r.Sum += m
-		r.Base += min(m, monthMost)
+		r.Base += min(m, MonthMost)
 		run++
-		if m < monthLeast {
+		if m < MonthLeast {
 			run = 0
 		} else {
 			r.Months++
@@ -69,9 +74,9 @@ func Evaluate(months []rule.Money) Result {
 	switch {
 	case len(r.Codes) > 0:
 		r.Outcome = Invalid
-	case r.Sum >= least && r.Months >= fewest:
+	case r.Sum >= Least && r.Months >= Fewest:
 		r.Outcome, r.Days = Main, days(r.Months)
-	case r.Run >= consecutive:
+	case r.Run >= Consecutive:
 		r.Outcome, r.Days = Alternative, 66
 	default:
 		r.Outcome = None

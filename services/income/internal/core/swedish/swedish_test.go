@@ -53,3 +53,11 @@ func TestExamples(t *testing.T) {
 		t.Errorf("base %s", got.Base)
 	}
 }
+
+// The frame of who becomes unemployed on the day on which the rule began ends with the month before.
+func TestFirstFrame(t *testing.T) {
+	t.Parallel()
+	if got := swedish.FirstFrame().String(); got != "2025-09" {
+		t.Errorf("first frame ends with %s", got)
+	}
+}

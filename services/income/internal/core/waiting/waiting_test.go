@@ -222,3 +222,33 @@ func TestReconciliationAddsUp(t *testing.T) {
 		}
 	})
 }
+
+// A full leap cycle of 400 years shifts every result by as much and changes nothing else, whichever month a period begins in: year ends and
+// leap Februaries are months like any other (domain D.3).
+func TestFourHundredYearsLater(t *testing.T) {
+	t.Parallel()
+	rules := set(t)
+	rapid.Check(t, func(t *rapid.T) {
+		const cycle = 400 * 12
+		in := periods().Draw(t, "period")
+		move := civil.Month(rapid.IntRange(0, 11).Draw(t, "months"))
+		later := slices.Clone(in)
+		for i := range in {
+			in[i].Month += move
+			later[i].Month += move + cycle
+		}
+		now, then := waiting.Evaluate(rules, in), waiting.Evaluate(rules, later)
+		if len(now) != len(then) {
+			t.Fatalf("%d decisions, %d after 400 years", len(now), len(then))
+		}
+		for i, d := range now {
+			d.First, d.Waiting = d.First+cycle, d.Waiting+cycle
+			if d.Deducted != 0 {
+				d.Deducted += cycle
+			}
+			if !d.Same(then[i]) {
+				t.Fatalf("%+v, after 400 years %+v", now[i], then[i])
+			}
+		}
+	})
+}

@@ -3675,7 +3675,7 @@ type AssessIncomeConditionRequest struct {
 	Handle string `protobuf:"bytes,2,opt,name=handle,proto3" json:"handle,omitempty"`
 	// Last month of the frame.
 	Month string `protobuf:"bytes,3,opt,name=month,proto3" json:"month,omitempty"`
-	// Income of the twelve months of the frame, oldest first, in öre.
+	// Income of the twelve months of the frame, oldest first, in öre; empty to take what the tax agency has delivered about the member (AGI).
 	Incomes []int64 `protobuf:"varint,4,rep,packed,name=incomes,proto3" json:"incomes,omitempty"`
 	// Idempotency key of the caller's choice, 16 to 64 characters of `[A-Za-z0-9_-]`; empty for none (AIP-155).
 	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
@@ -4055,12 +4055,12 @@ const file_samvirke_income_v1_income_proto_rawDesc = "" +
 	"request_id\x18\n" +
 	" \x01(\tB&\xbaH\x1dr\x1b2\x19^$|^[A-Za-z0-9_-]{16,64}$\x8a\xe2\x18\x02\b\x02R\trequestId\"u\n" +
 	"\x18AssessShorteningResponse\x12Y\n" +
-	"\bdecision\x18\x01 \x01(\v2\x1c.samvirke.income.v1.DecisionB\x1f\x8a\xe2\x18\x1b\b\x05\x12\x17x:PublicBenefitPaymentsR\bdecision\"\x9c\x03\n" +
+	"\bdecision\x18\x01 \x01(\v2\x1c.samvirke.income.v1.DecisionB\x1f\x8a\xe2\x18\x1b\b\x05\x12\x17x:PublicBenefitPaymentsR\bdecision\"\x9a\x03\n" +
 	"\x1cAssessIncomeConditionRequest\x12J\n" +
 	"\acontext\x18\x01 \x01(\v2\".samvirke.common.v1.RequestContextB\f\xbaH\x03\xc8\x01\x01\x8a\xe2\x18\x02\b\x02R\acontext\x12]\n" +
 	"\x06handle\x18\x02 \x01(\tBE\xbaH\x19r\x17\x10\x10\x18@2\x11^[A-Za-z0-9._-]+$\x8a\xe2\x18%\b\x03\x12!dpv:DeterministicPseudonymisationR\x06handle\x12=\n" +
-	"\x05month\x18\x03 \x01(\tB'\xbaH\x1er\x1c2\x1a^[0-9]{4}-(0[1-9]|1[0-2])$\x8a\xe2\x18\x02\b\x02R\x05month\x12K\n" +
-	"\aincomes\x18\x04 \x03(\x03B1\xbaH\x1d\x92\x01\x1a\b\x01\x10\x18\"\x14\"\x12\x18\x80\xd0\xdb\xc3\xf4\x02(\x80\xb0\xa4\xbc\x8b\xfd\xff\xff\xff\x01\x8a\xe2\x18\r\b\x05\x12\tpd:IncomeR\aincomes\x12E\n" +
+	"\x05month\x18\x03 \x01(\tB'\xbaH\x1er\x1c2\x1a^[0-9]{4}-(0[1-9]|1[0-2])$\x8a\xe2\x18\x02\b\x02R\x05month\x12I\n" +
+	"\aincomes\x18\x04 \x03(\x03B/\xbaH\x1b\x92\x01\x18\x10\x18\"\x14\"\x12\x18\x80\xd0\xdb\xc3\xf4\x02(\x80\xb0\xa4\xbc\x8b\xfd\xff\xff\xff\x01\x8a\xe2\x18\r\b\x05\x12\tpd:IncomeR\aincomes\x12E\n" +
 	"\n" +
 	"request_id\x18\x05 \x01(\tB&\xbaH\x1dr\x1b2\x19^$|^[A-Za-z0-9_-]{16,64}$\x8a\xe2\x18\x02\b\x02R\trequestId\"z\n" +
 	"\x1dAssessIncomeConditionResponse\x12Y\n" +

@@ -111,7 +111,34 @@ CREATE TABLE consumption_source (
     PRIMARY KEY (member, source)
 );
 
+-- Swedish income, as employers declare it to the tax agency (AGI): what is in force about a person and month. person is a keyed pseudonym of
+-- the national number; sealed holds the statements.
+CREATE TABLE person_income (
+    fund         BIGINT NOT NULL,
+    person       TEXT NOT NULL,
+    month        BIGINT NOT NULL,
+    retrieved_at BIGINT NOT NULL,
+    sealed       BYTEA NOT NULL,
+    PRIMARY KEY (fund, person, month)
+);
+-- Files that were delivered, each applied once, and the months that they are about: no statement in such a month means no income.
+CREATE TABLE income_delivery (
+    fund         BIGINT NOT NULL,
+    digest       BYTEA NOT NULL,
+    delivered_at BIGINT NOT NULL,
+    PRIMARY KEY (fund, digest)
+);
+CREATE TABLE income_covered (
+    fund         BIGINT NOT NULL,
+    month        BIGINT NOT NULL,
+    delivered_at BIGINT NOT NULL,
+    PRIMARY KEY (fund, month)
+);
+
 -- +goose Down
+DROP TABLE income_covered;
+DROP TABLE income_delivery;
+DROP TABLE person_income;
 DROP TABLE consumption_source;
 DROP TABLE consumption;
 DROP TABLE run_tally;

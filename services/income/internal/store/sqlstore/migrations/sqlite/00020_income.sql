@@ -111,7 +111,34 @@ CREATE TABLE consumption_source (
     PRIMARY KEY (member, source)
 ) WITHOUT ROWID;
 
+-- Swedish income, as employers declare it to the tax agency (AGI): what is in force about a person and month. person is a keyed pseudonym of
+-- the national number; sealed holds the statements.
+CREATE TABLE person_income (
+    fund         INTEGER NOT NULL,
+    person       TEXT NOT NULL,
+    month        INTEGER NOT NULL,
+    retrieved_at INTEGER NOT NULL,
+    sealed       BLOB NOT NULL,
+    PRIMARY KEY (fund, person, month)
+) WITHOUT ROWID;
+-- Files that were delivered, each applied once, and the months that they are about: no statement in such a month means no income.
+CREATE TABLE income_delivery (
+    fund         INTEGER NOT NULL,
+    digest       BLOB NOT NULL,
+    delivered_at INTEGER NOT NULL,
+    PRIMARY KEY (fund, digest)
+) WITHOUT ROWID;
+CREATE TABLE income_covered (
+    fund         INTEGER NOT NULL,
+    month        INTEGER NOT NULL,
+    delivered_at INTEGER NOT NULL,
+    PRIMARY KEY (fund, month)
+) WITHOUT ROWID;
+
 -- +goose Down
+DROP TABLE income_covered;
+DROP TABLE income_delivery;
+DROP TABLE person_income;
 DROP TABLE consumption_source;
 DROP TABLE consumption;
 DROP TABLE run_tally;
