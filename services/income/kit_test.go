@@ -192,6 +192,14 @@ func (s *shifted) Set(moment string) {
 	s.offset = want.Sub(clock.System().Now())
 }
 
+// Advance makes it so much later, and returns the moment that it is then.
+func (s *shifted) Advance(by time.Duration) time.Time {
+	s.mu.Lock()
+	s.offset += by
+	s.mu.Unlock()
+	return s.Now()
+}
+
 func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {

@@ -65,8 +65,8 @@ func (m *month) compare(ctx context.Context, cl incomev1.IncomeServiceClient) er
 	return err
 }
 
-// read returns the decision about a member. What waits for nobody is in no list: the same month is matched again, which finds nothing new
-// and returns what was decided.
+// read returns the decision about a member. Where nobody is waited for the same month is matched again, which must find nothing new and return
+// what was decided.
 func (m *month) read(ctx context.Context, cl incomev1.IncomeServiceClient, handle string) (*incomev1.Decision, error) {
 	if id := m.decided[handle]; id != "" {
 		got, err := cl.GetDecision(ctx, &incomev1.GetDecisionRequest{Context: m.why("2026-03-table"), DecisionId: id})
