@@ -8,6 +8,7 @@ import (
 	"samvirke.dev/services/income/internal/core/automation"
 	"samvirke.dev/services/income/internal/core/civil"
 	"samvirke.dev/services/income/internal/core/rule"
+	"samvirke.dev/services/platform/clock"
 )
 
 // Decision returns a decision of the controller. Errors: ErrNotFound.
@@ -34,7 +35,7 @@ func (s *Service) List(ctx context.Context, c Caller, q Listing, item func(conte
 		if err != nil {
 			return nil, err
 		}
-		q.from(run.Started)
+		q.from(run.Started.Add(-clock.Skew)) // a replica may be behind
 	}
 	if q.Month != 0 {
 		q.from(q.Month.First().Time(s.d.Zone))
