@@ -33,26 +33,34 @@ type agiInbox struct {
 	seen      map[string]time.Time // files that were read, good or bad, as they were then
 }
 
-// collect reads what has arrived. A file that can't be used is reported once, and the others go on; the database makes sure that several
-// replicas put each in force once.
+// collect reads what has arrived. A file that can't be used is reported once, and the others go on; where one can't be read or kept, the later
+// ones of its fund wait, since their order counts, and those of other funds go on. The database makes sure that several replicas put each in
+// force once.
 func (b *agiInbox) collect(ctx context.Context) error {
 	funds, err := fs.ReadDir(b.files, ".")
 	if err != nil {
 		return err
 	}
+	var errs []error
 	for _, fund := range funds {
 		controller := strings.Replace(fund.Name(), "-", ":", 1)
 		if !fund.IsDir() || !strings.HasPrefix(controller, "SE:") {
 			continue
 		}
-		names, err := fs.Glob(b.files, fund.Name()+"/*.xml")
-		if err != nil {
+		errs = append(errs, b.ofFund(ctx, controller, fund.Name()))
+	}
+	return errors.Join(errs...)
+}
+
+// ofFund puts the files of one fund in force, up to the first that can't be read or kept.
+func (b *agiInbox) ofFund(ctx context.Context, controller, folder string) error {
+	names, err := fs.Glob(b.files, folder+"/*.xml")
+	if err != nil {
+		return err
+	}
+	for _, name := range names { // sorted
+		if err := b.take(ctx, controller, name); err != nil {
 			return err
-		}
-		for _, name := range names { // sorted
-			if err := b.take(ctx, controller, name); err != nil {
-				return err
-			}
 		}
 	}
 	return nil

@@ -171,12 +171,7 @@ func (s *spents) learn(w *seen, q quota, refused bool) {
 func controllerOf(body []byte) string {
 	const jsonName, protoName = `"controllerId"`, `"controller_id"`
 	name := []byte(jsonName)
-	switch bytes.Count(body, name) + bytes.Count(body, []byte(protoName)) {
-	case 1:
-	default:
-		return ""
-	}
-	if bytes.IndexByte(body, '\\') >= 0 {
+	if bytes.Count(body, name)+bytes.Count(body, []byte(protoName)) != 1 || bytes.IndexByte(body, '\\') >= 0 {
 		return ""
 	}
 	_, rest, ok := bytes.Cut(body, name)

@@ -89,7 +89,11 @@ func (r *Recorder) CloseRead(ctx context.Context, e *Entry) error {
 func (r *Recorder) flush(ctx context.Context, batch []closed) error {
 	ctx, cancel := context.WithTimeout(ctx, flushLimit)
 	defer cancel()
-	defer func() { clear(r.joined) }()
+	defer func() {
+		if clear(r.joined); cap(r.joined) > 2*groupBytes { // batches of many persons come seldom, and need not be paid for in between
+			r.joined = nil
+		}
+	}()
 	r.joined = r.joined[:0]
 	for _, c := range batch {
 		r.joined = append(r.joined, c.plain...)
