@@ -147,7 +147,7 @@ func TestIncomeConditionFromDeclarations(t *testing.T) {
 				t.Errorf("member %d: asked again, it is decided anew", p.Index)
 			}
 		}
-		number := people[0].Person // 12 × 11 000
+		number := people[0].Person                                                            // 12 × 11 000
 		must(t, os.MkdirAll(filepath.Join(agency.dir, "SE-0000000000", "folder.xml"), 0o700)) // can't be read; others go on
 		agency.deliver("a-bad.xml", agiFile("202603", agiStatement(number, 1, 0))[:900])
 		agency.deliver("b-less.xml", agiFile("202603", agiStatement(number, 1, 9_999))) // 10 999 in all: eleven months count, and 131 999 kr
